@@ -1,0 +1,113 @@
+"""A picture's bytes to the pixels the network sees: `uint8 [224, 224, 3]`.
+
+The result is that of torchvision's `ResNet18_Weights.IMAGENET1K_V1.transforms()` before scaling
+and normalisation (shorter side to 256, bilinear with antialias, centre crop of 224), in one resize.
+"""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from handler.errors import CorruptPicture, PictureTooLarge, UnsupportedFormat
+
+Pixels = NDArray[np.uint8]
+
+RESIZE = 256  # pixels, the shorter side
+CROP = 224  # pixels
+MAX_PIXELS = 50_000_000  # a 48-megapixel phone passes; 150 MB as RGB
+
+# Ours is the stricter limit and is checked before a pixel is decoded; Pillow's would only add a
+# warning of its own.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def picture_format(data: bytes) -> str | None:
+    """Pillow's name of the supported format that `data` begins like, or None."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if data.startswith(b"BM"):
+        return "BMP"
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if data[4:8] == b"ftyp" and _has_avif_brand(data):
+        return "AVIF"
+    return None
+
+
+def _has_avif_brand(data: bytes) -> bool:
+    """Whether the file-type box (ISO/IEC 14496-12, 4.3) names AVIF, as major brand or compatible.
+
+    HEIC has the same box with other brands.
+    """
+    box = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    brands = {box[start : start + 4] for start in range(0, len(box), 4)}
+    return bool(brands & {b"avif", b"avis"})
+
+
+def decode(data: bytes) -> Image.Image:
+    """The first frame, upright, all of it in memory. Raises a ClientError, by cause."""
+    format = picture_format(data)
+    if format is None:
+        raise UnsupportedFormat
+    # What a damaged file makes a decoder raise has no bounds (OSError, SyntaxError, ValueError,
+    # struct.error, IndexError ...), and each means the same to the sender.
+    try:
+        image = Image.open(io.BytesIO(data), formats=[format])
+    except Exception as error:
+        raise CorruptPicture(format) from error
+    if image.width * image.height > MAX_PIXELS:
+        raise PictureTooLarge(image.width, image.height, MAX_PIXELS)
+    try:
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except Exception as error:
+        raise CorruptPicture(format) from error
+
+
+def network_input(image: Image.Image) -> Pixels:
+    """`uint8 [224, 224, 3]`: resized, cropped and RGB."""
+    image = _eight_bit(image)
+    resized = image.resize((CROP, CROP), Image.Resampling.BILINEAR, box=crop_box(*image.size))
+    return np.asarray(resized.convert("RGB"))
+
+
+def crop_box(width: int, height: int) -> tuple[float, float, float, float]:
+    """The centre crop in the source's coordinates: left, top, right, bottom in pixels.
+
+    The rounding is torchvision's (`functional.resize`, `functional.center_crop`): the longer side
+    becomes `int(256 * long / short)` and the crop starts at `int(round((side - 224) / 2))`.
+    """
+    short, long = sorted((width, height))
+    resized_long = int(RESIZE * long / short)
+    resized = (RESIZE, resized_long) if width <= height else (resized_long, RESIZE)
+    left, top = (int(round((side - CROP) / 2)) for side in resized)
+    across, down = width / resized[0], height / resized[1]
+    return left * across, top * down, (left + CROP) * across, (top + CROP) * down
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """`L` or `RGB` with the same look: alpha over white, 16-bit scaled down, colours converted."""
+    if image.mode in ("RGB", "L"):
+        return image
+    if image.mode.startswith("I"):
+        deep = np.asarray(image).astype(np.int64)
+        return Image.fromarray(np.clip(deep >> 8, 0, 255).astype(np.uint8))
+    if image.mode == "F":
+        values = np.nan_to_num(np.asarray(image), posinf=255.0, neginf=0.0)
+        # Float pictures are stored either from 0 to 1 or from 0 to 255; nothing in the file says.
+        if values.max() <= 1.0:
+            values = values * 255.0
+        return Image.fromarray(np.clip(values.round(), 0, 255).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        picture = image.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,42 @@
+"""One request of a batch: from what TorchServe hands over to what the network needs."""
+
+import logging
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from handler.errors import ClientError, InternalError
+from handler.payload import picture_bytes
+from handler.picture import Pixels, decode, network_input
+from handler.ranking import parse_top_k
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "x-client-content-type"  # set by the gateway, which sends every body on as bytes
+TOP_K = "x-top-k"
+
+
+class Prepared(NamedTuple):
+    pixels: Pixels
+    top_k: int
+
+
+def lower_case(headers: Mapping[str, object]) -> dict[str, str]:
+    """Headers by lower-case name; TorchServe mixes dicts for multipart fields in with them."""
+    return {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
+
+
+def prepare(
+    row: Mapping[str, object], headers: Mapping[str, str], top_k: int, classes: int
+) -> Prepared | ClientError:
+    """Parse and decode one request; an error is a result, so that it stays with this request."""
+    try:
+        asked = parse_top_k(headers.get(TOP_K), top_k, classes)
+        content_type = headers.get(CONTENT_TYPE) or headers.get("content-type", "")
+        return Prepared(network_input(decode(picture_bytes(row, content_type))), asked)
+    except ClientError as error:
+        return error
+    except MemoryError:
+        raise  # TorchServe's to handle: it replaces the worker
+    except Exception:
+        logger.exception("Preparing a request failed")
+        return InternalError()

@@ -1,0 +1,1 @@
+"""The project's commands; `make help` lists what calls them."""

@@ -1,0 +1,71 @@
+"""torchvision's ResNet-18 in PyTorch: what an archive is built from and compared with."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def _import_torchvision() -> tuple[ModuleType, Any]:
+    """torchvision, also where its wheel is linked against CUDA and torch is a CPU build.
+
+    Its C++ operators are missing then, and the import fails for want of their schemas (declared
+    here as in torchvision/csrc/ops). Models, weights and transforms need none of the operators.
+    Returns the module and what keeps the schemas alive.
+    """
+    library = None
+    try:
+        import torchvision
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        import torchvision
+    return torchvision, library
+
+
+torchvision, _library = _import_torchvision()
+WEIGHTS = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+
+
+class Reference(nn.Module):
+    """The seam's contract (handler/engines) in PyTorch float32: pictures in, probabilities and
+    feature maps out."""
+
+    def __init__(self, state: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.network = torchvision.models.resnet18(num_classes=len(state["fc.bias"]))
+        self.network.load_state_dict(state)
+        preset = WEIGHTS.transforms()
+        self.register_buffer("mean", torch.tensor(preset.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(preset.std).view(1, 3, 1, 1))
+        self.eval()
+
+    @property
+    def classes(self) -> int:
+        return int(self.network.fc.out_features)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """uint8 [N, 224, 224, 3] to float32 [N, classes] and float32 [N, 512, 7, 7]."""
+        net = self.network
+        x = (pictures.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
+        feature_maps = net.layer4(net.layer3(net.layer2(net.layer1(x))))
+        logits = net.fc(torch.flatten(net.avgpool(feature_maps), 1))
+        return torch.softmax(logits, 1), feature_maps
+
+
+def load_reference(path: Path) -> Reference:
+    """The network with the weights in `path`. ValueError where that is no ResNet-18."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return Reference(state)
+    except Exception as error:
+        raise ValueError(
+            f"{path} is not a state dict of torchvision's resnet18, as torch.save(model.state_dict(),"
+            f" path) writes it: {str(error).splitlines()[0]}"
+        ) from error

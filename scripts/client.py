@@ -1,0 +1,124 @@
+"""The REST calls that the project's commands make, in one place."""
+
+import time
+from typing import Any, Self
+
+import requests
+
+from handler.ranking import Item
+from scripts.run_directory import RunDirectory
+
+MODEL = "resnet18"
+RETRIED = (429, 503)  # the service asks to be asked again; every other answer is final
+
+
+class ServiceError(Exception):
+    """The service refused or could not be reached; `str(error)` says what to do."""
+
+    def __init__(self, type: str, message: str) -> None:
+        super().__init__(message)
+        self.type = type
+
+
+class Classifier:
+    """The prediction API at the gateway, with retries where a retry can help."""
+
+    def __init__(self, url: str, patience: float = 30.0, timeout: float = 40.0) -> None:
+        """patience: seconds to go on retrying one picture; timeout: seconds for one attempt."""
+        self.url = url.rstrip("/")
+        self.patience = patience
+        self.timeout = timeout
+        self._session = requests.Session()
+
+    def classify(self, picture: bytes, top_k: int | None = None) -> list[Item]:
+        """The picture's classes, best first. Raises ServiceError."""
+        headers = {"Content-Type": "application/octet-stream"}
+        if top_k is not None:
+            headers["X-Top-K"] = str(top_k)
+        deadline = time.monotonic() + self.patience
+        while True:
+            pause = 0.5
+            try:
+                response = self._session.post(
+                    f"{self.url}/predictions/{MODEL}", picture, headers=headers, timeout=self.timeout
+                )
+            except requests.RequestException as error:
+                failure = ServiceError("unreachable", f"{self.url} can't be reached: {_cause(error)}")
+            else:
+                if response.ok:
+                    items: list[Item] = response.json()
+                    return items
+                failure = _refusal(response)
+                if response.status_code not in RETRIED:
+                    raise failure
+                pause = float(response.headers.get("Retry-After", pause))
+            if time.monotonic() + pause > deadline:
+                raise failure
+            time.sleep(pause)
+
+    def is_ready(self) -> bool:
+        """Whether a prediction would succeed now."""
+        try:
+            return requests.get(f"{self.url}/ready", timeout=self.timeout).ok
+        except requests.RequestException:
+            return False
+
+
+class Management:
+    """TorchServe's management API, on this machine and with its own key."""
+
+    def __init__(self, url: str, key: str, timeout: float = 120.0) -> None:
+        self.url = url
+        self.timeout = timeout
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Bearer {key}"
+
+    @classmethod
+    def of(cls, run: RunDirectory) -> Self:
+        """That of the service that runs in `run`. Raises ServiceError where there is none."""
+        key = run.key("management")
+        if not run.is_running() or key is None:
+            raise ServiceError("not_running", "The service is not running. Start it: make start")
+        return cls(run.state()["management"], key)
+
+    def describe(self, customized: bool = False) -> list[dict[str, Any]]:
+        """Every version of the model; `customized` asks a worker for the model card as well."""
+        answer: list[dict[str, Any]] = self._call(
+            "GET", f"/models/{MODEL}/all", customized=str(customized).lower()
+        )
+        return answer
+
+    def scale(self, workers: int) -> None:
+        """Returns when so many workers are there."""
+        self._call(
+            "PUT", f"/models/{MODEL}", min_worker=workers, max_worker=workers, synchronous="true"
+        )
+
+    def _call(self, method: str, path: str, **parameters: str | int) -> Any:
+        try:
+            response = self._session.request(
+                method, self.url + path, params=parameters, timeout=self.timeout
+            )
+        except requests.RequestException as error:
+            raise ServiceError(
+                "unreachable", f"TorchServe's management API at {self.url}: {_cause(error)}"
+            ) from error
+        if not response.ok:
+            raise _refusal(response)
+        return response.json()
+
+
+def _refusal(response: requests.Response) -> ServiceError:
+    try:
+        body = response.json()
+        return ServiceError(body["type"], body["message"])
+    except (requests.JSONDecodeError, KeyError, TypeError):
+        return ServiceError("unexpected", f"{response.url} answered {response.status_code}")
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason, without requests' and urllib3's wrapping."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error) or type(error).__name__
+

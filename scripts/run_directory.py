@@ -1,0 +1,97 @@
+"""The one folder in which a running service keeps its files, and what it says of itself there."""
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    path: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def torchserve(self) -> Path:
+        """TorchServe's working directory, where it writes its keys."""
+        return self.path / "torchserve"
+
+    @property
+    def keys(self) -> Path:
+        return self.torchserve / "key_file.json"
+
+    @property
+    def inference_key(self) -> Path:
+        """What the gateway sends; empty until the TorchServe that runs has made its own."""
+        return self.path / "inference.key"
+
+    def create(self) -> None:
+        for path in (self.path, self.logs, self.torchserve):
+            # The keys are for this user alone.
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def lock(self) -> int | None:
+        """A descriptor that holds the folder until it is closed; None where a service has it.
+
+        The kernel lets go of it when the process ends, however it ends.
+        """
+        self.create()
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def is_running(self) -> bool:
+        if not self.path.is_dir():
+            return False
+        descriptor = self.lock()
+        if descriptor is None:
+            return True
+        os.close(descriptor)
+        return False
+
+    def state(self) -> dict[str, Any]:
+        """What the service last said of itself: pid, status, url, management, settings, reason."""
+        return _read_json(self.path / "service.json")
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        write_atomically(self.path / "service.json", json.dumps(state, indent=2))
+
+    def key(self, kind: str) -> str | None:
+        """TorchServe's "inference" or "management" key; None until it has written it."""
+        entry = _read_json(self.keys).get(kind)
+        return str(entry["key"]) if entry else None
+
+    def scaled_to(self) -> int | None:
+        """The number of workers last asked for while the service ran."""
+        workers = _read_json(self.path / "scaled.json").get("workers")
+        return int(workers) if workers is not None else None
+
+    def record_scale(self, workers: int | None) -> None:
+        write_atomically(self.path / "scaled.json", json.dumps({"workers": workers}))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Empty where there is none, or where somebody is in the middle of writing it."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+
+
+def write_atomically(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    os.replace(partial, path)

@@ -1,0 +1,171 @@
+"""Run the service: TorchServe and its gateway, kept running by one supervisor.
+
+serve stays in the foreground until Ctrl-C; start and stop are for the background.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from scripts.run_directory import ROOT, RunDirectory
+from scripts.supervisor import READY_TIMEOUT, GaveUp, Settings, Supervisor, listen, say
+
+STOP_TIMEOUT = 30.0  # seconds: both processes' own limits and a little more
+
+
+class Refused(Exception):
+    """The command can't be carried out; `str(error)` says what to do instead."""
+
+
+def main() -> int:
+    options = parse_arguments()
+    run = RunDirectory(options.run_directory.resolve())
+    try:
+        if options.command == "stop":
+            stop(run)
+            return 0
+        settings = Settings(
+            options.host,
+            options.port,
+            str(options.archive.resolve()),
+            options.workers,
+            options.threads,
+        )
+        serve(settings, run) if options.command == "serve" else start(settings, run)
+    except (Refused, GaveUp) as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("serve", "start", "stop"):
+        command = commands.add_parser(name)
+        command.add_argument(
+            "--run-directory",
+            type=Path,
+            default=ROOT / ".run",
+            help="where the service keeps its files (default: %(default)s)",
+        )
+        if name == "stop":
+            continue
+        command.add_argument("--host", default="127.0.0.1", help="address to listen on")
+        command.add_argument("--port", type=int, default=8000, help="port of page and API")
+        command.add_argument("--archive", type=Path, required=True, help="the .mar to serve")
+        command.add_argument("--workers", type=positive, help="default: as the archive says")
+        command.add_argument("--threads", type=positive, help="of a worker (default: all cores)")
+    return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def serve(settings: Settings, run: RunDirectory) -> None:
+    """In the foreground, until SIGINT or SIGTERM."""
+    check(settings, run)
+    lock = run.lock()
+    if lock is None:
+        raise Refused(f"the service is already running at {run.state().get('url')}")
+    try:
+        for old in run.logs.glob("*.out"):
+            old.unlink()
+        run.record_scale(None)
+        asyncio.run(Supervisor(settings, run).run())
+    except GaveUp as error:
+        run.write_state({**run.state(), "status": "failed", "reason": str(error)})
+        raise
+    finally:
+        os.close(lock)
+
+
+def start(settings: Settings, run: RunDirectory) -> None:
+    """In the background; returns when a prediction has succeeded."""
+    if run.is_running():
+        state = run.state()
+        if state.get("settings") != asdict(settings):
+            raise Refused(
+                f"the service is already running at {state.get('url')} with other settings "
+                f"({differences(state.get('settings', {}), asdict(settings))}); nothing was "
+                "changed. Stop it first: make stop"
+            )
+        say(f"The service is already running at {state['url']}")
+        return
+    check(settings, run)
+    run.create()
+    run.write_state({})
+    log = run.logs / "supervisor.log"
+    command = [sys.executable, "-m", "scripts.service", "serve", "--run-directory", str(run.path)]
+    for name, value in asdict(settings).items():
+        if value is not None:
+            command += [f"--{name}", str(value)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + READY_TIMEOUT + STOP_TIMEOUT
+    while run.state().get("status") != "ready":
+        if process.poll() is not None:
+            raise Refused(run.state().get("reason") or f"the supervisor ended; see {log}")
+        if time.monotonic() > deadline:
+            raise Refused(f"no prediction succeeded within {READY_TIMEOUT:.0f} s; see {run.logs}")
+        time.sleep(0.05)
+    say(f"Ready: {settings.url}")
+
+
+def stop(run: RunDirectory) -> None:
+    """Stop what runs; returns when it has ended."""
+    if not run.is_running():
+        say("The service is not running")
+        return
+    pid = run.state()["pid"]
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT
+    while run.is_running():
+        if time.monotonic() > deadline:
+            raise Refused(f"process {pid} did not stop within {STOP_TIMEOUT:.0f} s; see {run.logs}")
+        time.sleep(0.05)
+    say("Stopped")
+
+
+def check(settings: Settings, run: RunDirectory) -> None:
+    archive = Path(settings.archive)
+    if not archive.is_file():
+        precision = archive.stem.partition("-")[2] or "fp32"
+        raise Refused(f"there is no {archive}. Build it: make archive PRECISION={precision}")
+    if run.is_running():
+        return
+    try:
+        listen(settings.host, settings.port).close()
+    except OSError as error:
+        raise Refused(
+            f"{settings.host} port {settings.port} can't be had ({error.strerror}). "
+            f"Choose another: make {'serve'} PORT={settings.port + 1}"
+        ) from None
+
+
+def differences(running: dict[str, object], asked: dict[str, object]) -> str:
+    return ", ".join(
+        f"{name} {running.get(name)}, not {value}"
+        for name, value in asked.items()
+        if running.get(name) != value
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

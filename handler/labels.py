@@ -1,4 +1,4 @@
-"""The names of the classes, one a line: name, optionally a tab and the Chinese name and the wnid."""
+"""The classes' names, one a line: name, then optionally, after tabs, Chinese name and wnid."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -88,7 +88,7 @@ def crop_box(width: int, height: int) -> tuple[float, float, float, float]:
     short, long = sorted((width, height))
     resized_long = int(RESIZE * long / short)
     resized = (RESIZE, resized_long) if width <= height else (resized_long, RESIZE)
-    left, top = (int(round((side - CROP) / 2)) for side in resized)
+    left, top = (round((side - CROP) / 2) for side in resized)
     across, down = width / resized[0], height / resized[1]
     return left * across, top * down, (left + CROP) * across, (top + CROP) * down
 

@@ -31,7 +31,7 @@ class ResNet18Handler:
         """Load and warm up, once a worker."""
         directory = Path(context.system_properties["model_dir"])
         self.top_k = int(context.model_yaml_config["handler"]["top_k"])
-        self.card = json.loads((directory / "model_card.json").read_text("utf-8"))
+        self.card: dict[str, Any] = json.loads((directory / "model_card.json").read_text("utf-8"))
         self.labels = read_labels(directory / "labels.tsv")
         threads = int(os.environ.get("THREADS") or len(os.sched_getaffinity(0)))
         self.engine = engines.load(self.card["engine"], directory, threads)

@@ -78,7 +78,9 @@ def build(precision: str, weights: Path | None, labels: Path, output: Path | Non
         contents.mkdir()
         print(f"export: {precision} for {ENGINES[precision]}", flush=True)
         export_openvino.export(reference, contents)
-        agreement = compare(reference, engines.load(ENGINES[precision], contents, os.cpu_count() or 1))
+        agreement = compare(
+            reference, engines.load(ENGINES[precision], contents, os.cpu_count() or 1)
+        )
         card = model_card(precision, weights, labels, reference.classes, agreement)
         (contents / "model_card.json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
         (contents / "labels.tsv").write_bytes(labels.read_bytes())
@@ -109,7 +111,7 @@ def sample_crops() -> Iterator[Pixels]:
 
 
 def compare(reference: Reference, engine: engines.Engine) -> dict[str, Any]:
-    """What the engine's probabilities differ from PyTorch's; Disagreement where that is too much."""
+    """How far the engine's probabilities are from PyTorch's. Raises Disagreement."""
     pictures = np.stack(list(sample_crops()))
     largest, same_best = 0.0, 0
     for picture in tqdm(pictures, desc="compare with PyTorch", unit="picture"):
@@ -119,7 +121,7 @@ def compare(reference: Reference, engine: engines.Engine) -> dict[str, Any]:
         largest = max(largest, float(np.abs(probabilities - expected).max()))
         same_best += int(probabilities.argmax() == expected.argmax())
     print(
-        f"agreement: largest difference of a probability {largest:.1e} (limit {MAX_DIFFERENCE:.0e}), "
+        f"agreement: probabilities differ by at most {largest:.1e} (limit {MAX_DIFFERENCE:.0e}), "
         f"same best class on {same_best} of {len(pictures)} pictures",
         flush=True,
     )
@@ -190,7 +192,7 @@ def rewrite(archive: Path, output: Path) -> None:
                 data = json.dumps(manifest, indent=2, sort_keys=True).encode()
             # Weights do not compress: stored, the archive unpacks faster at every start.
             target.writestr(zipfile.ZipInfo(name), data)
-    os.replace(partial, output)
+    partial.replace(output)
 
 
 if __name__ == "__main__":

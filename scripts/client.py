@@ -40,10 +40,15 @@ class Classifier:
             pause = 0.5
             try:
                 response = self._session.post(
-                    f"{self.url}/predictions/{MODEL}", picture, headers=headers, timeout=self.timeout
+                    f"{self.url}/predictions/{MODEL}",
+                    picture,
+                    headers=headers,
+                    timeout=self.timeout,
                 )
             except requests.RequestException as error:
-                failure = ServiceError("unreachable", f"{self.url} can't be reached: {_cause(error)}")
+                failure = ServiceError(
+                    "unreachable", f"{self.url} can't be reached: {_cause(error)}"
+                )
             else:
                 if response.ok:
                     items: list[Item] = response.json()
@@ -81,12 +86,16 @@ class Management:
             raise ServiceError("not_running", "The service is not running. Start it: make start")
         return cls(run.state()["management"], key)
 
-    def describe(self, customized: bool = False) -> list[dict[str, Any]]:
-        """Every version of the model; `customized` asks a worker for the model card as well."""
-        answer: list[dict[str, Any]] = self._call(
-            "GET", f"/models/{MODEL}/all", customized=str(customized).lower()
-        )
+    def versions(self) -> list[dict[str, Any]]:
+        """Every version of the model: its workers, queue and batch settings."""
+        answer: list[dict[str, Any]] = self._call("GET", f"/models/{MODEL}/all")
         return answer
+
+    def model_card(self, version: str) -> dict[str, Any]:
+        """What a worker of that version answers; waits in its queue like a prediction."""
+        answer = self._call("GET", f"/models/{MODEL}/{version}", customized="true")
+        card: dict[str, Any] = answer[0]["customizedMetadata"]
+        return card
 
     def scale(self, workers: int) -> None:
         """Returns when so many workers are there."""
@@ -121,4 +130,3 @@ def _cause(error: BaseException) -> str:
     while error.__context__ is not None:
         error = error.__context__
     return str(error) or type(error).__name__
-

@@ -21,9 +21,11 @@ def _import_torchvision() -> tuple[ModuleType, Any]:
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
-        library = torch.library.Library("torchvision", "DEF")
+        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            library.define(  # type: ignore[no-untyped-call]
+                f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
         import torchvision
     return torchvision, library
 
@@ -33,8 +35,10 @@ WEIGHTS = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
 
 
 class Reference(nn.Module):
-    """The seam's contract (handler/engines) in PyTorch float32: pictures in, probabilities and
-    feature maps out."""
+    """The contract of handler/engines in PyTorch float32."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, state: dict[str, Tensor]) -> None:
         super().__init__()
@@ -66,6 +70,6 @@ def load_reference(path: Path) -> Reference:
         return Reference(state)
     except Exception as error:
         raise ValueError(
-            f"{path} is not a state dict of torchvision's resnet18, as torch.save(model.state_dict(),"
-            f" path) writes it: {str(error).splitlines()[0]}"
+            f"{path} is not a state dict of torchvision's resnet18, as "
+            f"torch.save(model.state_dict(), path) writes it: {str(error).splitlines()[0]}"
         ) from error

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
@@ -171,7 +171,7 @@ class Supervisor:
         self,
         child: Child,
         before: Callable[[], None] = lambda: None,
-        after: Callable[[], Awaitable[None]] | None = None,
+        after: Callable[[], Coroutine[None, None, None]] | None = None,
     ) -> None:
         while True:
             before()
@@ -306,8 +306,7 @@ def choose_ports(wanted: dict[str, int]) -> dict[str, int]:
             except OSError:
                 sockets.append(listen("127.0.0.1", 0))
         return {
-            name: listener.getsockname()[1]
-            for name, listener in zip(wanted, sockets, strict=True)
+            name: listener.getsockname()[1] for name, listener in zip(wanted, sockets, strict=True)
         }
     finally:
         for listener in sockets:

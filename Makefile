@@ -1,0 +1,80 @@
+# The project's commands. Set a variable on the command line: make serve PORT=9000
+
+HOST ?= 127.0.0.1## address of page and API; 0.0.0.0 opens them to the network
+PORT ?= 8000## port of page and API
+PRECISION ?= fp32## fp32: the answers of PyTorch
+WEIGHTS ?= $(firstword $(wildcard ../shared/weights/*.pth))## state dict of a torchvision resnet18 (default: torchvision's own)
+LABELS ?= handler/imagenet_classes.tsv## the classes' names, one a line
+WORKERS ?=## workers (default: 1, which uses all cores)
+THREADS ?=## threads of a worker (default: all cores)
+TORCH_INDEX ?=## package index for torch and torchvision alone
+PYTHON ?= $(firstword $(shell command -v python3.11 python3))## Python 3.11, for the set-up
+
+RUN := .venv/bin/python -m
+ARCHIVE := model_store/resnet18-$(PRECISION).mar
+STAMP := model_store/.settings-$(PRECISION)
+SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard web_client/samples/*.jpg) \
+	scripts/build_archive.py scripts/export_openvino.py scripts/reference.py scripts/weights.py
+SERVICE = --host $(HOST) --port $(PORT) --archive $(ARCHIVE) \
+	$(if $(WORKERS),--workers $(WORKERS)) $(if $(THREADS),--threads $(THREADS))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## this text
+	@echo 'make TARGET [VARIABLE=value]'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@echo 'Variables'
+	@awk -F ' \\?= ?|## ' '/^[A-Z_]+ \?=.*## / {printf "  %-12s %s\n", $$1, $$NF}' Makefile
+
+.PHONY: serve start stop status scale
+serve: $(ARCHIVE) ## run the service until Ctrl-C
+	@$(RUN) scripts.service serve $(SERVICE)
+
+start: $(ARCHIVE) ## run it in the background
+	@$(RUN) scripts.service start $(SERVICE)
+
+stop: .venv/.installed ## stop it
+	@$(RUN) scripts.service stop
+
+status: .venv/.installed ## versions, workers and their state
+	@$(RUN) scripts.manage status
+
+scale: .venv/.installed ## change the number of workers: make scale WORKERS=3
+	@$(if $(WORKERS),$(RUN) scripts.manage scale $(WORKERS),echo 'How many? make scale WORKERS=3' >&2; exit 1)
+
+.PHONY: archive
+archive: $(ARCHIVE) ## build model_store/resnet18-PRECISION.mar
+
+$(ARCHIVE): $(SOURCES) $(STAMP) $(WEIGHTS) $(LABELS) requirements.txt | .venv/.installed
+	$(RUN) scripts.build_archive --precision $(PRECISION) $(if $(WEIGHTS),--weights '$(WEIGHTS)') \
+		--labels '$(LABELS)' --output $@
+
+# Other WEIGHTS or LABELS change no time stamp of a file: this one is rewritten when they change.
+SETTINGS := $(WEIGHTS) $(LABELS)
+$(STAMP): FORCE
+	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
+FORCE:
+
+.PHONY: test lint format
+test: .venv/.installed-dev $(ARCHIVE) ## everything CI runs
+	@$(RUN) scripts.find_browser > /dev/null
+	$(RUN) pytest
+
+lint: .venv/.installed-dev ## style and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: .venv/.installed-dev ## put the sources into their style
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.venv/.installed: requirements.txt
+	$(PYTHON) scripts/set_up.py .venv $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	$(PYTHON) scripts/set_up.py .venv --dev $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+	@touch $@

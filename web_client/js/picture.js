@@ -1,0 +1,124 @@
+import { Problem } from "./problem.js";
+
+const MAX_BYTES = 5_000_000; // the gateway's limit
+const SHORTER_SIDE = 512; // pixels: twice what the network resizes to, so nothing visible is lost
+const QUALITY = 0.9;
+const TO_BLOB_LIMIT = 3_000; // milliseconds: hardened browsers may never call back
+const HEAD = 1024; // bytes in which every format shows itself
+const SCALED_FORMATS = new Set(["JPEG", "PNG", "WEBP"]);
+const HEIC_BRANDS = /^(hei[cmsx]|hev[cmsx]|mif1|msf1)$/;
+
+/**
+ * The name of a file's format, or a Problem for what the service can't read.
+ *
+ * The content decides, as in the service: names and media types are often wrong. They only choose
+ * the sentence for a file that is refused anyway.
+ */
+export async function checkedFormat(file) {
+  if (file.size === 0) throw new Problem("empty_body");
+  const head = await readHead(file);
+  const format = formatOf(head);
+  if (format) return format;
+  const values = { name: file.name };
+  if (isHeic(head) || claims(file, /\.(heic|heif|hif)$/i, /^image\/hei[cf]/)) {
+    throw new Problem("heic", values);
+  }
+  if (isSvg(head) || claims(file, /\.svgz?$/i, /^image\/svg/)) throw new Problem("svg", values);
+  throw new Problem("not_a_picture", values);
+}
+
+async function readHead(file) {
+  try {
+    const bytes = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
+    // One character a byte, so that strings can be compared.
+    return String.fromCharCode(...bytes);
+  } catch {
+    // A folder, or a file that was moved or changed since it was chosen.
+    throw new Problem("unreadable", { name: file.name });
+  }
+}
+
+function formatOf(head) {
+  if (head.startsWith("\xff\xd8\xff")) return "JPEG";
+  if (head.startsWith("\x89PNG\r\n\x1a\n")) return "PNG";
+  if (head.startsWith("RIFF") && head.slice(8, 12) === "WEBP") return "WEBP";
+  if (/^GIF8[79]a/.test(head)) return "GIF";
+  if (head.startsWith("BM")) return "BMP";
+  if (["II*\0", "MM\0*", "II+\0", "MM\0+"].includes(head.slice(0, 4))) return "TIFF";
+  if (brands(head).some((brand) => brand === "avif" || brand === "avis")) return "AVIF";
+  return null;
+}
+
+/** The brands in the file-type box that HEIC and AVIF begin with. */
+function brands(head) {
+  if (head.slice(4, 8) !== "ftyp") return [];
+  const size = [...head.slice(0, 4)].reduce((sum, byte) => sum * 256 + byte.charCodeAt(0), 0);
+  return head.slice(8, size).match(/[^]{4}/g) ?? [];
+}
+
+function isHeic(head) {
+  return brands(head).some((brand) => HEIC_BRANDS.test(brand));
+}
+
+function isSvg(head) {
+  return /<svg[\s>]/i.test(head);
+}
+
+function claims(file, name, type) {
+  return name.test(file.name) || type.test(file.type);
+}
+
+/**
+ * What to upload for a checked picture: a smaller upright JPEG where that saves the user's time,
+ * else the file itself, also where the browser can't decode or encode it.
+ */
+export async function prepared(file, format) {
+  const tooLarge = file.size > MAX_BYTES;
+  const smaller = tooLarge || SCALED_FORMATS.has(format) ? await scaled(file, tooLarge) : null;
+  if (smaller) return smaller;
+  // The gateway would refuse it too, but only after the upload.
+  if (tooLarge) throw new Problem("body_too_large");
+  return file;
+}
+
+/** A JPEG with the shorter side 512 at most, or null where there is no need or no way. */
+async function scaled(file, always) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    return null;
+  }
+  try {
+    const shorter = Math.min(bitmap.width, bitmap.height);
+    if (shorter <= SHORTER_SIDE && !always) return null;
+    return await jpeg(bitmap, Math.min(1, SHORTER_SIDE / shorter));
+  } catch {
+    return null;
+  } finally {
+    bitmap.close();
+  }
+}
+
+function jpeg(bitmap, scale) {
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(bitmap.width * scale);
+  canvas.height = Math.round(bitmap.height * scale);
+  const context = canvas.getContext("2d");
+  // JPEG has no alpha: white below, as in the service.
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, TO_BLOB_LIMIT, null);
+    canvas.toBlob(
+      (blob) => {
+        clearTimeout(timer);
+        resolve(blob);
+      },
+      "image/jpeg",
+      QUALITY,
+    );
+  });
+}

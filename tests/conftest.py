@@ -1,0 +1,173 @@
+"""The real parts, started once: an archive, TorchServe and the gateway, on free ports."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from scripts.client import Management
+from scripts.run_directory import ROOT, RunDirectory
+from scripts.supervisor import listen
+
+SAMPLES = ROOT / "web_client" / "samples"
+SHARED = ROOT.parent / "shared"
+ARCHIVE = ROOT / "model_store" / "resnet18-fp32.mar"
+
+
+@pytest.fixture(scope="session")
+def archive() -> Path:
+    """What `make test` has built from real weights: without them there is nothing to test."""
+    assert ARCHIVE.is_file(), "run `make archive` first (make test does)"
+    return ARCHIVE
+
+
+@dataclass
+class Service:
+    """A service under test and the commands that act on it."""
+
+    run: RunDirectory
+    archive: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", f"scripts.{module}", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150)
+
+    def start(self, *extra: str) -> subprocess.CompletedProcess[str]:
+        where = ("--run-directory", str(self.run.path), "--port", str(self.port))
+        return self.command("service", "start", *where, "--archive", str(self.archive), *extra)
+
+    def stop(self) -> subprocess.CompletedProcess[str]:
+        return self.command("service", "stop", "--run-directory", str(self.run.path))
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.command("manage", "--run-directory", str(self.run.path), *arguments)
+
+    def versions(self) -> list[dict[str, Any]]:
+        return Management.of(self.run).versions()
+
+    def worker_pids(self) -> list[int]:
+        """Those of the workers that are ready."""
+        workers = [worker for version in self.versions() for worker in version["workers"]]
+        return [worker["pid"] for worker in workers if worker["status"] == "READY"]
+
+    def child_pid(self, name: str) -> int:
+        """The pid of the supervisor's child whose command line contains `name`."""
+        children = children_of(self.run.state()["pid"])
+        return next(pid for pid in children if name in command_line(pid))
+
+    def predict(self, body: bytes, **options: Any) -> requests.Response:
+        options.setdefault("timeout", 60)
+        return requests.post(f"{self.url}/predictions/resnet18", body, **options)
+
+
+def children_of(parent: int) -> list[int]:
+    text = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    return [int(pid) for pid in text.split()]
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+def free_port() -> int:
+    with listen("127.0.0.1", 0) as listener:
+        return int(listener.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain until {what}"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def service(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = Service(RunDirectory(tmp_path_factory.mktemp("run")), archive, free_port())
+    started = service.start()
+    assert started.returncode == 0, started.stderr + started.stdout
+    yield service
+    stopped = service.stop()
+    assert stopped.returncode == 0, stopped.stderr
+
+
+@pytest.fixture(scope="session")
+def samples() -> list[bytes]:
+    return [path.read_bytes() for path in sorted(SAMPLES.glob("*.jpg"))]
+
+
+@pytest.fixture(scope="session")
+def labelled() -> list[tuple[Path, int]]:
+    """250 ImageNet pictures and their class_id. Not part of the project."""
+    table = SHARED / "images" / "labels.tsv"
+    if not table.is_file() and not os.environ.get("CI"):
+        pytest.skip("needs the labelled pictures beside the checkout")
+    rows = [line.split("\t") for line in table.read_text().splitlines()[1:]]
+    return [(table.with_name(name), int(class_id)) for name, class_id in rows]
+
+
+@dataclass
+class Load:
+    """Plain clients that retry nothing, until told to stop; every answer is counted."""
+
+    service: Service
+    pictures: list[bytes]
+    clients: int = 8
+    answers: list[tuple[float, object]] = field(default_factory=list)  # time, status or error
+
+    def __enter__(self) -> "Load":
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._client, args=(i,)) for i in range(self.clients)
+        ]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def _client(self, number: int) -> None:
+        with requests.Session() as session:
+            while not self._stop.is_set():
+                picture = self.pictures[(number + len(self.answers)) % len(self.pictures)]
+                outcome: object
+                try:
+                    url = f"{self.service.url}/predictions/resnet18"
+                    outcome = session.post(url, picture, timeout=60).status_code
+                except requests.RequestException as error:
+                    outcome = repr(error)
+                self.answers.append((time.monotonic(), outcome))
+
+    def go_on(self, requests: int) -> None:
+        """Until so many more requests were answered."""
+        goal = len(self.answers) + requests
+        wait_until(lambda: len(self.answers) >= goal, 60, f"{requests} more requests are answered")
+
+    def lost(self) -> list[object]:
+        return [outcome for _, outcome in self.answers if outcome != 200]
+
+
+def error(response: requests.Response) -> tuple[int, str]:
+    """Status and type of an error answer, which must have the contract's form."""
+    body = json.loads(response.content)
+    assert response.headers["content-type"] == "application/json"
+    assert set(body) == {"code", "type", "message"}
+    assert body["code"] == response.status_code
+    return response.status_code, body["type"]

@@ -1,10 +1,12 @@
 """A picture's bytes to the pixels the network sees: `uint8 [224, 224, 3]`.
 
 The result is that of torchvision's `ResNet18_Weights.IMAGENET1K_V1.transforms()` before scaling
-and normalisation (shorter side to 256, bilinear with antialias, centre crop of 224), in one resize.
+and normalisation (shorter side to 256, bilinear with antialias, centre crop of 224), without what
+lies outside of the crop.
 """
 
 import io
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ Pixels = NDArray[np.uint8]
 
 RESIZE = 256  # pixels, the shorter side
 CROP = 224  # pixels
+BILINEAR = Image.Resampling.BILINEAR
 MAX_PIXELS = 50_000_000  # a 48-megapixel phone passes; 150 MB as RGB
 
 # Ours is the stricter limit and is checked before a pixel is decoded; Pillow's would only add a
@@ -75,7 +78,16 @@ def decode(data: bytes) -> Image.Image:
 def network_input(image: Image.Image) -> Pixels:
     """`uint8 [224, 224, 3]`: resized, cropped and RGB."""
     image = _eight_bit(image)
-    resized = image.resize((CROP, CROP), Image.Resampling.BILINEAR, box=crop_box(*image.size))
+    left, top, right, bottom = crop_box(*image.size)
+    # The rows that the crop's pixels reach: at most one output pixel's height beyond it.
+    reach = max(1.0, (bottom - top) / CROP)
+    first = max(0, math.floor(top - reach))
+    last = min(image.height, math.ceil(bottom + reach))
+    rows = image.crop((0, first, image.width, last))
+    # Across, then down. In one call Pillow chooses the order by the size of the result, so that
+    # the crop alone would be rounded otherwise than torchvision's whole picture.
+    across = rows.resize((CROP, rows.height), BILINEAR, box=(left, 0, right, rows.height))
+    resized = across.resize((CROP, CROP), BILINEAR, box=(0, top - first, CROP, bottom - first))
     return np.asarray(resized.convert("RGB"))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from scripts.client import Management
+from scripts.client import Management, ServiceError
 from scripts.run_directory import ROOT, RunDirectory
 from scripts.supervisor import listen
 
@@ -57,17 +57,20 @@ class Service:
         return self.command("manage", "--run-directory", str(self.run.path), *arguments)
 
     def versions(self) -> list[dict[str, Any]]:
-        return Management.of(self.run).versions()
+        try:
+            return Management.of(self.run).versions()
+        except ServiceError:
+            return []
 
     def worker_pids(self) -> list[int]:
-        """Those of the workers that are ready."""
+        """Those of the workers that are ready; none while TorchServe is away."""
         workers = [worker for version in self.versions() for worker in version["workers"]]
         return [worker["pid"] for worker in workers if worker["status"] == "READY"]
 
     def child_pid(self, name: str) -> int:
-        """The pid of the supervisor's child whose command line contains `name`."""
+        """The pid of the supervisor's child whose command line contains `name`; 0: none."""
         children = children_of(self.run.state()["pid"])
-        return next(pid for pid in children if name in command_line(pid))
+        return next((pid for pid in children if name in command_line(pid)), 0)
 
     def predict(self, body: bytes, **options: Any) -> requests.Response:
         options.setdefault("timeout", 60)
@@ -80,7 +83,10 @@ def children_of(parent: int) -> list[int]:
 
 
 def command_line(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except FileNotFoundError:  # it has just ended
+        return ""
 
 
 def free_port() -> int:

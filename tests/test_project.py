@@ -1,0 +1,54 @@
+"""The project itself: style, types, and a README that tells the truth."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.run_directory import ROOT
+
+README = ROOT / "README.md"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["ruff check .", "ruff format --check .", "mypy"],
+)
+def test_lint(command: str) -> None:
+    program, *arguments = command.split()
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name(program)), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_caddyfile_is_formatted() -> None:
+    caddy = str(Path(sys.executable).with_name("caddy"))
+    done = subprocess.run([caddy, "fmt", "--diff", "deploy/Caddyfile"], cwd=ROOT)
+    assert done.returncode == 0
+
+
+def test_readme_names_what_exists() -> None:
+    text = README.read_text("utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", text))
+    assert named <= targets
+    assert {"serve", "test", "start", "stop", "status", "scale", "archive"} <= named
+    for path in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"^(?:├──|└──) (\S+)", text, re.MULTILINE):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("name", ["service", "manage", "classify", "build_archive", "set_up"])
+def test_help(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, f"scripts/{name}.py", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "usage" in done.stdout

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from multipart import MultipartParser
+from multipart import MultipartParser  # type: ignore[import-untyped]
 from PIL import Image
 
 from handler.errors import ClientError
@@ -164,7 +164,16 @@ def test_json_with_line_breaks(content_type: str, prefix: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[]", b"1", b"{}", b'{"data": 1}', b'{"data": null}', b'{"file": "YQ=="}', b"[" * 10**5],
+    [
+        b"{",
+        b"[]",
+        b"1",
+        b"{}",
+        b'{"data": 1}',
+        b'{"data": null}',
+        b'{"file": "YQ=="}',
+        b"[" * 10**5,
+    ],
     ids=["cut off", "list", "number", "empty", "wrong type", "null", "other field", "deep"],
 )
 def test_malformed_json(body: bytes) -> None:
@@ -172,12 +181,14 @@ def test_malformed_json(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["*", "YQ", "YQ=", "YQ==YQ==", "_-_-", "猫", "data:image/png,a", "data:image/png;base64"]
+    "text",
+    ["*", "YQ", "YQ=", "YQ==YQ==", "_-_-", "猫", "data:image/png,a", "data:image/png;base64"],
 )
 def test_malformed_base64(text: str) -> None:
     assert refusal(json.dumps({"data": text}).encode()) == "bad_base64"
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1))
 def test_any_bytes_come_back_unchanged(content: bytes) -> None:
     body, content_type = form({"data": ("a.jpg", content)})
@@ -191,6 +202,7 @@ FIELDS = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(FIELDS)
 def test_multipart_agrees_with_another_parser(fields: dict[str, bytes]) -> None:
     body, content_type = form({name: ("a.jpg", content) for name, content in fields.items()})
@@ -207,6 +219,7 @@ BODIES = st.lists(PIECES | st.binary(max_size=9)).map(b"".join)
 CONTENT_TYPES = st.sampled_from([FORM, "multipart/form-data", "application/json"]) | st.text()
 
 
+@settings(deadline=None)
 @given(BODIES, CONTENT_TYPES)
 def test_nothing_but_client_errors(body: bytes, content_type: str) -> None:
     try:

@@ -49,6 +49,8 @@ async function start(load, about = {}) {
   } catch (error) {
     if (!replaced()) fail(error);
   }
+  // On a phone the answer may lie off the screen.
+  if (!replaced()) find("answer").scrollIntoView({ block: "nearest" });
 }
 
 function fail(error) {

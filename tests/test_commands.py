@@ -230,9 +230,7 @@ def test_weights_of_ones_own(tmp_path: Path) -> None:
         *("--labels", str(tmp_path / "mine.txt"), "--output", str(tmp_path / "resnet18-mine.mar")),
     ]
     subprocess.run(command, cwd=ROOT, check=True)
-    service = Service(
-        RunDirectory(tmp_path / "run"), tmp_path / "resnet18-mine.mar", free_port()
-    )
+    service = Service(RunDirectory(tmp_path / "run"), tmp_path / "resnet18-mine.mar", free_port())
     try:
         assert service.start().returncode == 0
         items = service.predict((SAMPLES / "cat.jpg").read_bytes()).json()
@@ -246,8 +244,8 @@ def test_weights_of_ones_own(tmp_path: Path) -> None:
     ("options", "sentence"),
     [
         (("--weights", "/nothing.pth"), "there is no such file"),
-        (("--weights", "README.md"), "not a state dict"),
-        (("--labels", "requirements.txt"), "names"),
+        (("--weights", str(ROOT / "README.md")), "not a state dict"),
+        (("--labels", "requirements.txt"), "expected a name"),
     ],
 )
 def test_build_refuses(tmp_path: Path, options: tuple[str, str], sentence: str) -> None:

@@ -77,7 +77,8 @@ def test_bad_files(page: Page, messages: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(413, "body_too_large"), (422, "corrupt_picture"), (415, "unsupported_format")]
+    ("status", "kind"),
+    [(413, "body_too_large"), (422, "corrupt_picture"), (415, "unsupported_format")],
 )
 def test_refusals_are_sentences(page: Page, status: int, kind: str) -> None:
     body = f'{{"code": {status}, "type": "{kind}", "message": "x"}}'

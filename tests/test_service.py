@@ -67,7 +67,9 @@ def test_top_k(service: Service, parameters: str, headers: dict[str, str]) -> No
     assert items[:3] == service.predict(CAT).json()
 
 
-@pytest.mark.parametrize("top_k", ["0", "1001", "", "x", "1.5", "-1", "%0d%0aA:%20b", "é", "9" * 99])
+@pytest.mark.parametrize(
+    "top_k", ["0", "1001", "", "x", "1.5", "-1", "%0d%0aA:%20b", "é", "9" * 99]
+)
 def test_bad_top_k(service: Service, top_k: str) -> None:
     url = f"{service.url}/predictions/resnet18?top_k={top_k}"
     assert error(requests.post(url, CAT, timeout=60)) == (400, "bad_top_k")
@@ -108,7 +110,9 @@ def test_no_content_length(service: Service, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [6_000_000, 19_000_000])
-def test_curl_reads_the_refusal_of_a_large_body(service: Service, tmp_path: Path, size: int) -> None:
+def test_curl_reads_the_refusal_of_a_large_body(
+    service: Service, tmp_path: Path, size: int
+) -> None:
     (tmp_path / "large").write_bytes(bytes(size))
     url = f"{service.url}/predictions/resnet18"
     command = ["curl", "-sS", "--data-binary", f"@{tmp_path / 'large'}", url]

@@ -107,7 +107,7 @@ def test_stop_leaves_nothing(other: Service) -> None:
     pids = [supervisor, *children_of(supervisor), *other.worker_pids()]
     assert len(pids) == 4
     assert other.stop().returncode == 0
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    wait_until(lambda: not [pid for pid in pids if Path(f"/proc/{pid}").exists()], 5, "all ended")
     assert "not running" in other.stop().stdout
 
 

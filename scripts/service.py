@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -148,6 +149,11 @@ def check(settings: Settings, run: RunDirectory) -> None:
     if not archive.is_file():
         precision = archive.stem.partition("-")[2] or "fp32"
         raise Refused(f"there is no {archive}. Build it: make archive PRECISION={precision}")
+    # TorchServe would only log it and run on without a model.
+    if not zipfile.is_zipfile(archive):
+        raise Refused(
+            f"{archive} is not a TorchServe archive. Delete it and build it: make archive"
+        )
     if run.is_running():
         return
     try:
@@ -155,7 +161,7 @@ def check(settings: Settings, run: RunDirectory) -> None:
     except OSError as error:
         raise Refused(
             f"{settings.host} port {settings.port} can't be had ({error.strerror}). "
-            f"Choose another: make {'serve'} PORT={settings.port + 1}"
+            f"Choose another: make serve PORT={settings.port + 1}"
         ) from None
 
 

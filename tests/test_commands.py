@@ -150,11 +150,16 @@ def test_missing_archive(other: Service) -> None:
     assert refused.returncode == 1
 
 
-def test_torchserve_that_dies_again_and_again(other: Service) -> None:
-    """An archive that is none: TorchServe refuses to start with it."""
-    other.run.path.mkdir()
-    other.archive = other.run.path / "broken.mar"
+def test_broken_archive(other: Service, tmp_path: Path) -> None:
+    other.archive = tmp_path / "broken.mar"
     other.archive.write_bytes(b"not an archive")
+    assert "is not a TorchServe archive" in other.start().stderr
+
+
+def test_torchserve_that_dies_again_and_again(
+    other: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:NoSuchOption")
     failed = other.start()
     assert failed.returncode == 1
     assert len(failed.stderr.splitlines()) == 1

@@ -31,8 +31,10 @@ def picture_bytes(row: Mapping[str, object], content_type: str = "") -> bytes:
     if isinstance(value, dict):
         return _from_object(value)
     if isinstance(value, str):
-        value = value.encode()
-    if not isinstance(value, (bytes, bytearray)) or not value:
+        value = value.encode(errors="replace")
+    if value is not None and not isinstance(value, (bytes, bytearray)):
+        raise BadJson("it is not an object")
+    if not value:
         raise EmptyBody
     return _unpack(bytes(value), content_type)
 
@@ -90,7 +92,7 @@ def _from_object(document: Mapping[str, object]) -> bytes:
     text = document.get("data")
     if not isinstance(text, str):
         raise BadJson("it has no text under 'data'")
-    if text.startswith("data:"):
+    if text[:5].lower() == "data:":
         uri = _DATA_URI.match(text)
         if not uri:
             raise BadBase64

@@ -107,19 +107,21 @@ def crop_box(width: int, height: int) -> tuple[float, float, float, float]:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """`L` or `RGB` with the same look: alpha over white, 16-bit scaled down, colours converted."""
+    has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa")
+    if has_alpha or ("transparency" in image.info and not image.mode.startswith("I")):
+        # Pillow has no way from premultiplied grey but through its own kind.
+        picture = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture).convert("RGB")
     if image.mode in ("RGB", "L"):
         return image
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.int64)
         return Image.fromarray(np.clip(deep >> 8, 0, 255).astype(np.uint8))
     if image.mode == "F":
-        values = np.nan_to_num(np.asarray(image), posinf=255.0, neginf=0.0)
+        values = np.asarray(image)
         # Float pictures are stored either from 0 to 1 or from 0 to 255; nothing in the file says.
-        if values.max() <= 1.0:
-            values = values * 255.0
+        scale = 255.0 if np.max(values, initial=0, where=np.isfinite(values)) <= 1.0 else 1.0
+        values = np.nan_to_num(values * scale, posinf=255.0, neginf=0.0)
         return Image.fromarray(np.clip(values.round(), 0, 255).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        picture = image.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
     return image.convert("RGB")

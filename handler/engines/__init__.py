@@ -34,4 +34,8 @@ def load(name: str, directory: Path, threads: int) -> Engine:
         from handler.engines.openvino import OpenVino
 
         return OpenVino(directory, threads)
+    if name == "ncnn":
+        from handler.engines.ncnn import Ncnn
+
+        return Ncnn(directory, threads)
     raise ValueError(f"This archive asks for the engine {name!r}, which this handler doesn't have")

@@ -32,7 +32,7 @@ def prepare(
     try:
         asked = parse_top_k(headers.get(TOP_K), top_k, classes)
         content_type = headers.get(CONTENT_TYPE) or headers.get("content-type", "")
-        return Prepared(network_input(decode(picture_bytes(row, content_type))), asked)
+        return Prepared(network_input(*decode(picture_bytes(row, content_type))), asked)
     except ClientError as error:
         return error
     except MemoryError:

@@ -39,7 +39,7 @@ def from_folder(folder: Path, classes: int) -> Calibration:
     pixels, class_ids, unreadable = [], [], 0
     for path in tqdm(paths[::stride][: 2 * MOST], desc="read pictures", unit="picture"):
         try:
-            pixels.append(network_input(decode(path.read_bytes())))
+            pixels.append(network_input(*decode(path.read_bytes())))
         except ClientError:
             unreadable += 1
             continue
@@ -75,7 +75,7 @@ def sample_crops() -> Pixels:
     """24 real pictures for the network: each sample whole, and three windows of it."""
     crops = []
     for path in _samples():
-        image = decode(path.read_bytes())
+        image = decode(path.read_bytes()).image
         crops.append(network_input(image))
         width, height = image.size
         for left, top in ((0, 0), (width // 3, height // 3), (width // 2, 0)):
@@ -86,7 +86,7 @@ def sample_crops() -> Pixels:
 
 def _windows(path: Path, steps: int, part: float) -> list[Pixels]:
     """steps x steps windows, evenly spread, each `part` as wide and high as the picture."""
-    image = decode(path.read_bytes())
+    image = decode(path.read_bytes()).image
     width, height = (int(side * part) for side in image.size)
     lefts = np.linspace(0, image.width - width, steps, dtype=int)
     tops = np.linspace(0, image.height - height, steps, dtype=int)

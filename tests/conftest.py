@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,20 @@ from scripts.supervisor import listen
 
 SAMPLES = ROOT / "web_client" / "samples"
 SHARED = ROOT.parent / "shared"
-ARCHIVE = ROOT / "model_store" / "resnet18-fp32.mar"
+ARCHIVES = {name: ROOT / "model_store" / f"resnet18-{name}.mar" for name in ("fp32", "int8")}
 
 
 @pytest.fixture(scope="session")
 def archive() -> Path:
     """What `make test` has built from real weights: without them there is nothing to test."""
-    assert ARCHIVE.is_file(), "run `make archive` first (make test does)"
-    return ARCHIVE
+    assert ARCHIVES["fp32"].is_file(), "run `make archive` first (make test does)"
+    return ARCHIVES["fp32"]
+
+
+@pytest.fixture(scope="session")
+def int8_archive() -> Path:
+    assert ARCHIVES["int8"].is_file(), "run `make archive PRECISION=int8` first (make test does)"
+    return ARCHIVES["int8"]
 
 
 @dataclass
@@ -101,14 +108,26 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
         time.sleep(0.02)
 
 
+@contextmanager
+def started(archive: Path, run: Path) -> Iterator[Service]:
+    service = Service(RunDirectory(run), archive, free_port())
+    start = service.start()
+    assert start.returncode == 0, start.stderr + start.stdout
+    yield service
+    stop = service.stop()
+    assert stop.returncode == 0, stop.stderr
+
+
 @pytest.fixture(scope="session")
 def service(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = Service(RunDirectory(tmp_path_factory.mktemp("run")), archive, free_port())
-    started = service.start()
-    assert started.returncode == 0, started.stderr + started.stdout
-    yield service
-    stopped = service.stop()
-    assert stopped.returncode == 0, stopped.stderr
+    with started(archive, tmp_path_factory.mktemp("run")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def int8_service(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with started(int8_archive, tmp_path_factory.mktemp("run")) as service:
+        yield service
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def saved(image: Image.Image, format: str, **options: Any) -> bytes:
 
 
 def through(image: Image.Image, format: str, **options: Any) -> Pixels:
-    return network_input(decode(saved(image, format, **options)))
+    return network_input(*decode(saved(image, format, **options)))
 
 
 def torchvision_input(image: Image.Image) -> Pixels:
@@ -74,7 +74,7 @@ def png_header(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*.jpg")))
 @pytest.mark.parametrize("turn", [None, Image.Transpose.ROTATE_90])
 def test_photographs_agree_with_torchvision(name: str, turn: Image.Transpose | None) -> None:
-    image = decode((SAMPLES / name).read_bytes())
+    image = decode((SAMPLES / name).read_bytes()).image
     image = image if turn is None else image.transpose(turn)
     assert_within_one_level(network_input(image), torchvision_input(image))
 
@@ -107,7 +107,7 @@ def test_crop_box_rounds_as_torchvision(size: tuple[int, int], box: tuple[float,
 def test_each_format_is_read(format: str) -> None:
     image = gradient(301, 260)
     data = saved(image, format, **LOSSLESS.get(format, {}))
-    pixels = network_input(decode(data))
+    pixels = network_input(*decode(data))
     assert picture_format(data) == format
     if format in LOSSLESS:
         assert np.array_equal(pixels, network_input(image))
@@ -132,8 +132,8 @@ ORIENTATIONS: dict[int, Callable[[Pixels], NDArray[Any]]] = {
 def test_exif_orientation_is_applied(format: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    plain = np.asarray(decode(saved(noise(47, 61), format)))
-    turned = np.asarray(decode(saved(noise(47, 61), format, exif=exif)))
+    plain = np.asarray(decode(saved(noise(47, 61), format)).image)
+    turned = np.asarray(decode(saved(noise(47, 61), format, exif=exif)).image)
     assert np.array_equal(turned, ORIENTATIONS[orientation](plain))
 
 

@@ -23,7 +23,6 @@ from handler import engines
 from handler.labels import IMAGENET, read_labels
 from handler.picture import Pixels
 from scripts import calibration, export_ncnn, export_openvino
-from scripts.calibration import Calibration
 from scripts.reference import Reference, load_reference
 from scripts.weights import WeightsError, resolve, sha256
 

@@ -43,7 +43,6 @@ def export(reference: Reference, directory: Path, calibrating: Pixels | None = N
 def _quantise(model: ov.Model, calibrating: Pixels) -> ov.Model:
     os.environ["NNCF_CI"] = "1"  # its own switch for telemetry
     import nncf  # takes seconds, and only int8 needs it
-
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     logging.getLogger("nncf").setLevel(logging.WARNING)

@@ -273,6 +273,8 @@ class Supervisor:
             "LOG_LOCATION": str(run.logs),
             "METRICS_LOCATION": str(run.logs),
             "PYTHONPATH": str(ROOT / "deploy" / "worker"),
+            # Huge pages for the workers' weights and buffers: fp32 gains 3 to 5 % (glibc's malloc).
+            "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         }
         environment.pop("THREADS", None)
         if self.settings.threads is not None:

@@ -1,0 +1,54 @@
+"""LitServe around the int8 archive's own graph: what a newcomer would pick today.
+
+Pillow's fused resize, batches of up to 8 and one worker with all cores, LitServe's own advice for
+a model that uses them.
+"""
+
+import json
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import litserve
+import numpy as np
+from starlette.requests import Request
+
+from benchmarks.bare import pillow_input
+from handler import engines
+from handler.labels import read_labels
+from handler.picture import Pixels
+from handler.ranking import Item, rank
+
+
+class ResNet18(litserve.LitAPI):  # type: ignore[misc]
+    def setup(self, device: str) -> None:
+        with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(sys.argv[1]) as contents:
+            contents.extractall(scratch)
+            directory = Path(scratch)
+            card = json.loads((directory / "model_card.json").read_text("utf-8"))
+            self.labels = read_labels(directory / "labels.tsv")
+            self.engine = engines.load(card["engine"], directory, int(sys.argv[3]))
+
+    def decode_request(self, request: Request) -> Pixels:
+        # LitServe reads the annotation, and hands over the request's form.
+        return pillow_input(request["data"].file.read())  # type: ignore[index]
+
+    def batch(self, inputs: list[Pixels]) -> Pixels:
+        return np.stack(inputs)
+
+    def predict(self, pictures: Pixels) -> Any:
+        return self.engine.infer(pictures)[0].copy()
+
+    def unbatch(self, probabilities: Any) -> list[Any]:
+        return list(probabilities)
+
+    def encode_response(self, probabilities: Any) -> list[Item]:
+        return rank(probabilities, self.labels, 3)
+
+
+if __name__ == "__main__":
+    api = ResNet18(max_batch_size=8, batch_timeout=0.001)
+    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=int(sys.argv[4]))
+    server.run(host="127.0.0.1", port=int(sys.argv[2]), generate_client_file=False)

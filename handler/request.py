@@ -26,13 +26,21 @@ def lower_case(headers: Mapping[str, object]) -> dict[str, str]:
 
 
 def prepare(
-    row: Mapping[str, object], headers: Mapping[str, str], top_k: int, classes: int
+    row: Mapping[str, object],
+    headers: Mapping[str, str],
+    top_k: int,
+    classes: int,
+    exact: bool = True,
 ) -> Prepared | ClientError:
-    """Parse and decode one request; an error is a result, so that it stays with this request."""
+    """Parse and decode one request; an error is a result, so that it stays with this request.
+
+    exact: of `network_input`.
+    """
     try:
         asked = parse_top_k(headers.get(TOP_K), top_k, classes)
         content_type = headers.get(CONTENT_TYPE) or headers.get("content-type", "")
-        return Prepared(network_input(*decode(picture_bytes(row, content_type))), asked)
+        image, size = decode(picture_bytes(row, content_type))
+        return Prepared(network_input(image, size, exact), asked)
     except ClientError as error:
         return error
     except MemoryError:

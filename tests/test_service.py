@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -191,18 +193,33 @@ def test_torchserve_wants_its_token(service: Service) -> None:
         assert re.match(r"http://127\.0\.0\.1:\d+/", url)
 
 
-def test_queue_full(service: Service) -> None:
-    """More at once than queue and batch hold: the rest is refused, and may come again."""
-    start = threading.Barrier(90)
+def burst(service: Service, count: int) -> list[requests.Response]:
+    """The answers to so many predictions asked for in the same instant."""
+    start = threading.Barrier(count)
 
     def send(_: int) -> requests.Response:
         start.wait()
         return service.predict(CAT)
 
-    with ThreadPoolExecutor(90) as pool:
-        answers = list(pool.map(send, range(90)))
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(send, range(count)))
+
+
+def test_a_burst_waits_for_its_turn(service: Service) -> None:
+    """More at once than TorchServe's queue holds."""
+    assert {answer.status_code for answer in burst(service, 120)} == {200}
+
+
+def test_who_waits_too_long_is_refused(service: Service) -> None:
+    """TorchServe stands still for longer than the gateway keeps requests waiting."""
+    torchserve = service.child_pid("org.pytorch.serve.ModelServer")
+    go_on = threading.Timer(35, os.kill, (torchserve, signal.SIGCONT))
+    os.kill(torchserve, signal.SIGSTOP)
+    go_on.start()
+    answers = burst(service, 60)
+    go_on.join()
     refused = [answer for answer in answers if answer.status_code != 200]
-    assert refused
+    assert 10 <= len(refused) <= 20  # all but those the gateway had sent on
     for answer in refused:
         assert error(answer) == (429, "busy")
         assert int(answer.headers["retry-after"]) >= 1

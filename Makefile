@@ -63,6 +63,12 @@ test: .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-in
 	@$(RUN) scripts.find_browser > /dev/null
 	$(RUN) pytest
 
+.PHONY: bench
+bench: .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## measure it beside a bare loop and other servers (FULL=1: more connections)
+	@command -v wrk > /dev/null || { echo 'bench needs wrk: apt-get install wrk' >&2; exit 1; }
+	$(RUN) benchmarks.run $(if $(FULL),--full) $(if $(WEIGHTS),--weights '$(WEIGHTS)') \
+		$(if $(CALIBRATION),--pictures '$(CALIBRATION)')
+
 lint: .venv/.installed-dev ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -76,6 +82,6 @@ format: .venv/.installed-dev ## put the sources into their style
 	$(PYTHON) scripts/set_up.py .venv $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt .venv/.installed
-	$(PYTHON) scripts/set_up.py .venv --dev $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+.venv/.installed-%: requirements-%.txt .venv/.installed
+	$(PYTHON) scripts/set_up.py .venv --requirements $< $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 	@touch $@

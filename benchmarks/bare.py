@@ -4,7 +4,6 @@ Pillow and the archive's own engine, in one process a core, each with one thread
 could reach that had the pictures in memory and nobody to answer to.
 """
 
-import argparse
 import io
 import json
 import multiprocessing
@@ -20,9 +19,9 @@ import numpy as np
 from PIL import Image
 
 from handler import engines
+from handler.labels import read_labels
 from handler.picture import CROP, Pixels, crop_box
 from handler.ranking import rank
-from handler.labels import read_labels
 
 
 def pillow_input(data: bytes) -> Pixels:

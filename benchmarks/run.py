@@ -60,7 +60,7 @@ def main() -> int:
     }
     options.output.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    targets = choose(options.only)
+    targets = {name: TARGETS[name] for name in options.only or TARGETS}
     steps = options.rounds * (len(targets) + 1) + len(archives) + 1
     with tqdm(total=steps, desc="bench", unit="step") as progress:
         for number in range(options.rounds):
@@ -94,7 +94,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help=f"connections {FULL}, not {QUICK}")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=20, help="of load for each number")
+    parser.add_argument(
+        "--seconds", type=int, default=10, help="of load for each number of connections"
+    )
     parser.add_argument("--pictures", type=Path, default=ROOT / "web_client" / "samples")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--only", nargs="+", choices=TARGETS, help="these servers alone")
@@ -109,12 +111,6 @@ TARGETS: dict[str, Callable[[Inputs], AbstractContextManager[Running]]] = {
     "stock": servers.stock,
     "litserve int8": servers.litserve,
 }
-
-
-def choose(
-    only: list[str] | None,
-) -> dict[str, Callable[[Inputs], AbstractContextManager[Running]]]:
-    return {name: TARGETS[name] for name in only} if only else TARGETS
 
 
 def measure(
@@ -132,7 +128,9 @@ def measure(
             for count in connections:
                 settle(running, url, authorization, pictures[0])
                 before = cost(running.pid)
-                load = drive(url, count, seconds, pictures, authorization, running.form)
+                # Twice as long where most is compared.
+                duration = seconds * 2 if count == 20 else seconds
+                load = drive(url, count, duration, pictures, authorization, running.form)
                 after = cost(running.pid)
                 settle(running, url, authorization, pictures[0])
                 cpu = (after.cpu_seconds - before.cpu_seconds) / max(1, load.answers)

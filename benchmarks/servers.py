@@ -92,7 +92,7 @@ def flask(inputs: Inputs) -> Iterator[Running]:
 def litserve(inputs: Inputs) -> Iterator[Running]:
     port = free_port()
     command = ["benchmarks.rivals.litserve_demo", str(inputs.archives["int8"]), str(port)]
-    command += [str(inputs.cores), "1"]
+    command += ["1", str(inputs.cores)]
     arguments = [sys.executable, "-m", *command]
     with _process(arguments, f":{port}/predict", inputs, form=True) as running:
         yield running
@@ -160,11 +160,13 @@ def _process(
                 raise RuntimeError(f"{' '.join(command)} did not answer at {url}:\n{text}")
             yield Running({"direct": (url, "")}, process.pid, time.monotonic() - start, form)
         finally:
-            tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(True)]
-            process.terminate()
-            _, alive = psutil.wait_procs(tree, STOP_LIMIT)
-            for left in alive:
-                left.kill()
+            if process.poll() is None:
+                root = psutil.Process(process.pid)
+                tree = [root, *root.children(recursive=True)]
+                process.terminate()
+                _, alive = psutil.wait_procs(tree, STOP_LIMIT)
+                for left in alive:
+                    left.kill()
 
 
 def _answers(url: str, picture: Path, form: bool, alive: Callable[[], bool]) -> bool:
@@ -180,4 +182,3 @@ def _answers(url: str, picture: Path, form: bool, alive: Callable[[], bool]) -> 
             pass
         time.sleep(0.1)
     return False
-

@@ -17,7 +17,13 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--dev", action="store_true", help="with the tools of tests and lint")
+    parser.add_argument(
+        "--requirements",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what to install beside requirements.txt",
+    )
     parser.add_argument("--torch-index", help="package index for torch and torchvision alone")
     options = parser.parse_args()
     if sys.version_info[:2] != (3, 11):
@@ -33,7 +39,7 @@ def main() -> int:
             subprocess.run([sys.executable, "-m", "venv", options.directory], check=True)
         link_checkout(python)
         install_torch(python, options.torch_index)
-        files = ["requirements.txt", *(["requirements-dev.txt"] if options.dev else [])]
+        files = ["requirements.txt", *options.requirements]
         pip(python, *(argument for file in files for argument in ("-r", str(ROOT / file))))
     except subprocess.CalledProcessError as error:
         print(f"set-up: {' '.join(map(str, error.cmd))} failed; see above", file=sys.stderr)

@@ -1,6 +1,8 @@
 """The demo this project grew from, in spirit: eager PyTorch in Flask's own threaded server.
 
 torchvision's transforms, eval(), no gradients, one model, top-3: the usual tutorial, done right.
+
+python -m benchmarks.rivals.flask_demo WEIGHTS PORT
 """
 
 import io

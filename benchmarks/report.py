@@ -1,46 +1,26 @@
-"""results.json as a Markdown page and plots."""
+"""results.json as Markdown tables."""
 
 import statistics
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-
 Run = dict[str, Any]
-
-# Colour-blind safe (Okabe and Ito); one colour a server in every plot.
-COLOURS = {
-    "ours int8": "#0072B2",
-    "ours fp32": "#56B4E9",
-    "litserve int8": "#D55E00",
-    "flask": "#009E73",
-    "stock": "#CC79A7",
-}
-
-
-def write(results: dict[str, Any], directory: Path) -> None:
-    (directory / "results.md").write_text(markdown(results), "utf-8")
-    plot_throughput(results, directory / "throughput.png")
-    plot_latency(results, directory / "latency.png")
-    plot_picture_size(results, directory / "picture_size.png")
-    plot_cores(results, directory / "cores.png")
 
 
 def markdown(results: dict[str, Any]) -> str:
     machine = results["machine"]
+    columns = ["what", "connections", "pictures/s", "p50 ms", "p95", "p99", "slowest", "refused"]
+    columns += ["broken", "CPU ms/picture", "PSS MB", "start s"]
     lines = [
-        f"Processor: {machine['processor']}, {machine['cores']} cores, "
-        f"{', '.join(machine['instructions'])}. Weights: {results['weights']['file']}. "
-        f"{results['when'][:10]}, {len(results['bare'])} rounds of {results['seconds']} s, each with "
-        "servers started anew: medians, in brackets the lowest and highest round.",
+        "Processor: {processor}, {cores} cores, {instructions}.".format(
+            **machine | {"instructions": ", ".join(machine["instructions"])}
+        ),
+        f"Weights: {results['weights']['file']}. {results['when'][:10]}.",
+        f"{len(results['bare'])} rounds, each with servers started anew: medians, in brackets the",
+        "lowest and the highest round.",
         "",
-        "| what | connections | pictures/s | p50 ms | p95 | p99 | slowest | refused | broken "
-        "| CPU ms/picture | PSS MB | start s |",
-        "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
+        f"| {' | '.join(columns)} |",
+        f"| --- |{' --: |' * (len(columns) - 1)}",
     ]
     for (target, door, connections), runs in grouped(results["runs"]).items():
         cells = [
@@ -141,92 +121,6 @@ def preprocessing_table(rows: list[dict[str, Any]]) -> list[str]:
             f"{times['ours'] / times['torchvision']:.2f} | {row['mean_levels_from_exact']:.2f} |"
         )
     return lines
-
-
-def plot_throughput(results: dict[str, Any], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for target, colour in COLOURS.items():
-        door = "gateway" if target.startswith("ours") else "direct"
-        points = {
-            connections: [run["throughput"] for run in runs]
-            for (name, way, connections), runs in grouped(results["runs"]).items()
-            if (name, way) == (target, door)
-        }
-        if not points:
-            continue
-        middle = [statistics.median(values) for values in points.values()]
-        low = [m - min(values) for m, values in zip(middle, points.values(), strict=True)]
-        high = [max(values) - m for m, values in zip(middle, points.values(), strict=True)]
-        axes.errorbar(
-            list(points), middle, [low, high], color=colour, marker="o", capsize=3, label=target
-        )
-    for precision, style in (("int8", "--"), ("fp32", ":")):
-        bare = statistics.median(each[precision]["throughput"] for each in results["bare"])
-        axes.axhline(bare, color="grey", linestyle=style, label=f"bare loop {precision}")
-    axes.set(xscale="log", xlabel="connections", ylabel="pictures a second", ylim=(0, None))
-    ticks = sorted({run["connections"] for run in results["runs"]})
-    axes.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
-    axes.minorticks_off()
-    axes.legend(fontsize="small", ncols=2)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def plot_latency(results: dict[str, Any], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    names = ("p50", "p95", "p99", "max")
-    bars = [
-        (target, runs)
-        for (target, door, connections), runs in grouped(results["runs"]).items()
-        if connections == 20 and (door == "gateway" or not target.startswith("ours"))
-    ]
-    for i, (target, runs) in enumerate(bars):
-        heights = [median(runs, name) for name in names]
-        places = [j + (i - len(bars) / 2 + 0.5) * 0.16 for j in range(len(names))]
-        axes.bar(places, heights, 0.15, color=COLOURS.get(target), label=target)
-    axes.set(ylabel="milliseconds at 20 connections", yscale="log")
-    axes.set_xticks(range(len(names)), ["p50", "p95", "p99", "slowest"])
-    axes.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def plot_picture_size(results: dict[str, Any], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    rows = results["preprocessing"]
-    megapixels = [row["size"][0] * row["size"][1] / 1e6 for row in rows]
-    for name, style in (("torchvision", "s-"), ("Pillow, fused resize", "^-"), ("ours", "o-")):
-        axes.plot(megapixels, [row["milliseconds"][name] for row in rows], style, label=name)
-    axes.set(xscale="log", yscale="log", xlabel="megapixels", ylabel="ms on one core")
-    axes.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def plot_cores(results: dict[str, Any], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    cores = results["machine"]["cores"]
-    for precision, colour in (("int8", COLOURS["ours int8"]), ("fp32", COLOURS["ours fp32"])):
-        loops = [each[precision] for each in results["bare"]]
-        values = [
-            statistics.median(loop[name] for loop in loops)
-            for name in ("throughput_1_core", "throughput")
-        ]
-        axes.plot([1, cores], values, "o--", color=colour, label=f"bare loop {precision}")
-        served = [
-            run["throughput"]
-            for run in results["runs"]
-            if (run["target"], run["door"]) == (f"ours {precision}", "gateway")
-            and run["connections"] == 20
-        ]
-        served_1 = [run["throughput"] for run in results.get("one_core", {}).get(precision, [])]
-        if served and served_1:
-            ends = [statistics.median(served_1), statistics.median(served)]
-            axes.plot([1, cores], ends, "s-", color=colour, label=f"ours {precision}, gateway")
-    axes.set(xlabel="cores", ylabel="pictures a second", ylim=(0, None), xticks=[1, cores])
-    axes.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 def grouped(runs: Iterable[Run]) -> dict[tuple[str, str, int], list[Run]]:

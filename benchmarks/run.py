@@ -24,7 +24,7 @@ import requests
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks import bare, preprocessing, report, servers
+from benchmarks import bare, plots, preprocessing, report, servers
 from benchmarks.load import drive
 from benchmarks.processes import cost
 from benchmarks.servers import Inputs, Running
@@ -85,8 +85,10 @@ def main() -> int:
         progress.update()
     results["minutes"] = round((time.monotonic() - start) / 60, 1)
     (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    report.write(results, options.output)
-    print((options.output / "results.md").read_text())
+    text = report.markdown(results)
+    (options.output / "results.md").write_text(text, "utf-8")
+    plots.write(results, options.output)
+    print(text)
     return 0
 
 

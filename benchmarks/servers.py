@@ -57,11 +57,11 @@ def ours(inputs: Inputs, precision: str, one_core: bool = False) -> Iterator[Run
         run = RunDirectory(Path(scratch))
         command = [sys.executable, "-m", "scripts.service"]
         where = ["--run-directory", scratch]
+        arguments = [*where, "--port", str(free_port())]
+        arguments += ["--archive", str(inputs.archives[precision])]
         start = time.monotonic()
         subprocess.run(
-            [*(("taskset", "-c", "0") if one_core else ()), *command, "start", *where]
-            + ["--port", str(free_port())]
-            + ["--archive", str(inputs.archives[precision])],
+            [*(("taskset", "-c", "0") if one_core else ()), *command, "start", *arguments],
             cwd=ROOT,
             check=True,
             stdout=subprocess.DEVNULL,

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -224,86 +223,3 @@ def test_plain_torchserve_serves_the_archive(archive: Path, tmp_path: Path) -> N
     finally:
         subprocess.run([torchserve, "--stop"], cwd=ROOT, env=environment, check=True, timeout=60)
         keys.unlink(missing_ok=True)
-
-
-def test_archive_is_reproducible(archive: Path, tmp_path: Path) -> None:
-    card = json.loads(zipfile.ZipFile(archive).read("model_card.json"))
-    weights = ROOT.parent / "shared" / "weights" / card["weights"]["file"]
-    options = ["--weights", str(weights)] if weights.exists() else []
-    command = [sys.executable, "scripts/build_archive.py", *options]
-    subprocess.run([*command, "--output", str(tmp_path / "b.mar")], cwd=ROOT, check=True)
-    assert (tmp_path / "b.mar").read_bytes() == archive.read_bytes()
-    assert card["agreement_with_pytorch_fp32"]["pictures"] >= 20
-    assert card["agreement_with_pytorch_fp32"]["max_probability_difference"] < 1e-4
-
-
-def test_archive_needs_nothing_of_the_checkout(archive: Path, tmp_path: Path) -> None:
-    zipfile.ZipFile(archive).extractall(tmp_path)
-    code = (
-        f"import sys; sys.path = ['.', *(p for p in sys.path if p and p != {str(ROOT)!r})]\n"
-        "import resnet18_handler, handler.engines.openvino as engine\n"
-        "from handler.request import prepare\n"
-        "print(engine.__file__, 'torch' in sys.modules)"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(tmp_path / "handler/engines/openvino.py"), "False"]
-
-
-def test_weights_of_ones_own(tmp_path: Path) -> None:
-    """A network with two classes and its own labels goes through the same door."""
-    import torch
-
-    from scripts.reference import torchvision
-
-    torch.manual_seed(0)
-    torch.save(torchvision.models.resnet18(num_classes=2).state_dict(), tmp_path / "mine.pth")
-    (tmp_path / "mine.txt").write_text("ja\nnein\n")
-    command = [
-        *(sys.executable, "scripts/build_archive.py", "--weights", str(tmp_path / "mine.pth")),
-        *("--labels", str(tmp_path / "mine.txt"), "--output", str(tmp_path / "resnet18-mine.mar")),
-    ]
-    subprocess.run(command, cwd=ROOT, check=True)
-    service = Service(RunDirectory(tmp_path / "run"), tmp_path / "resnet18-mine.mar", free_port())
-    try:
-        assert service.start().returncode == 0
-        items = service.predict((SAMPLES / "cat.jpg").read_bytes()).json()
-    finally:
-        service.stop()
-    assert sorted(item["class"] for item in items) == ["ja", "nein"]
-    assert {item["class_zh"] for item in items} == {None}
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (("--weights", "/nothing.pth"), "there is no such file"),
-        (("--weights", str(ROOT / "README.md")), "not a state dict"),
-        (("--labels", "requirements.txt"), "expected a name"),
-    ],
-)
-def test_build_refuses(tmp_path: Path, options: tuple[str, str], sentence: str) -> None:
-    weights = sorted((ROOT.parent / "shared" / "weights").glob("*.pth"))
-    if "--weights" not in options:
-        options = (*options, *(("--weights", str(weights[0])) if weights else ()))
-    command = [sys.executable, "scripts/build_archive.py", *options]
-    done = subprocess.run(
-        [*command, "--output", str(tmp_path / "x.mar")], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 1
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "x.mar").exists()
-
-
-def test_damaged_weights_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "resnet18-00000000.pth").write_bytes(b"x")
-    command = [sys.executable, "scripts/build_archive.py", "--output", str(tmp_path / "x.mar")]
-    done = subprocess.run(
-        [*command, "--weights", str(tmp_path / "resnet18-00000000.pth")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert "damaged or not what it says" in done.stderr

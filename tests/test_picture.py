@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cykooz_resizer import CpuExtensions, Resizer
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
+import handler.picture as picture_module
 from handler.errors import ClientError, CorruptPicture, PictureTooLarge, UnsupportedFormat
 from handler.picture import MAX_PIXELS, Pixels, crop_box, decode, network_input, picture_format
 from scripts.reference import WEIGHTS, torchvision
@@ -247,3 +249,66 @@ def test_the_limit_itself_is_allowed() -> None:
     with pytest.raises(ClientError) as caught:
         decode(png_header(10_000, 5_000))
     assert caught.value.type == "corrupt_picture"  # it went on to the missing pixels
+
+
+def by_full_decoding(data: bytes) -> Pixels:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return network_input(ImageOps.exif_transpose(image))
+
+
+@pytest.fixture(scope="module")
+def mosaic() -> Image.Image:
+    """Photographs side by side: 4,200 x 3,150 pixels as sharp as a camera's."""
+    canvas = Image.new("RGB", (4200, 3150))
+    samples = [Image.open(path).resize((600, 450)) for path in sorted(SAMPLES.glob("*.jpg"))]
+    for i in range(49):
+        canvas.paste(samples[(i * 5 + i // 7) % len(samples)], (i % 7 * 600, i // 7 * 450))
+    return canvas
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize(
+    ("size", "reduction"),
+    [((1023, 1600), 1), ((1024, 1600), 2), ((4093, 2049), 4), ((4200, 3150), 4)],
+    ids=str,
+)
+def test_large_jpegs_are_decoded_at_a_fraction(
+    mosaic: Image.Image, size: tuple[int, int], reduction: int, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = saved(mosaic.resize(size), "JPEG", quality=90, exif=exif)
+    picture = decode(data)
+    assert max(picture.image.size) == -(-max(size) // reduction)
+    assert max(picture.size) == max(size) / reduction
+    difference = np.abs(network_input(*picture).astype(int) - by_full_decoding(data))
+    assert difference.mean() < 1
+    assert (difference.max() == 0) == (reduction == 1)
+
+
+@pytest.mark.parametrize("size", BOTH_WAYS, ids=str)
+@pytest.mark.parametrize("make", [noise, gradient])
+def test_simd_resize_is_nearly_exact(
+    make: Callable[[int, int], Image.Image], size: tuple[int, int]
+) -> None:
+    exact = network_input(make(*size))
+    fast = network_input(make(*size), exact=False)
+    assert_within_one_level(fast, exact)
+    assert (fast != exact).mean() < 0.05
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_simd_resize_is_the_same_on_every_processor(
+    mosaic: Image.Image, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = mosaic.convert(mode)
+    usual = network_input(image, exact=False)
+
+    class Plain(Resizer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cpu_extensions = CpuExtensions.none
+
+    monkeypatch.setattr(picture_module, "Resizer", Plain)
+    assert np.array_equal(network_input(image, exact=False), usual)

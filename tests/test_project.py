@@ -1,5 +1,6 @@
 """The project itself: style, types, and a README that tells the truth."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.report import markdown
 from scripts.run_directory import ROOT
 
 README = ROOT / "README.md"
@@ -43,6 +45,14 @@ def test_readme_names_what_exists() -> None:
         assert (ROOT / path).exists(), path
     for path in re.findall(r"^(?:├──|└──) (\S+)", text, re.MULTILINE):
         assert (ROOT / path).exists(), path
+
+
+def test_performance_page_is_what_was_measured() -> None:
+    results = json.loads((ROOT / "docs" / "performance" / "results.json").read_text())
+    text = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    assert markdown(results).strip() in text
+    for path in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / "docs" / path).exists(), path
 
 
 @pytest.mark.parametrize("name", ["service", "manage", "classify", "build_archive", "set_up"])

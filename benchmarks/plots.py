@@ -80,7 +80,7 @@ def picture_size(results: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     rows = results["preprocessing"]
     megapixels = [row["size"][0] * row["size"][1] / 1e6 for row in rows]
-    for name, style in (("torchvision", "s-"), ("Pillow, fused resize", "^-"), ("ours", "o-")):
+    for name, style in (("torchvision", "s-"), ("Pillow, fused resize", "^-"), ("ours int8", "o-")):
         axes.plot(megapixels, [row["milliseconds"][name] for row in rows], style, label=name)
     axes.set(xscale="log", yscale="log", xlabel="megapixels", ylabel="ms on one core")
     axes.legend(fontsize="small")

@@ -20,7 +20,8 @@ def export(reference: Reference, directory: Path) -> None:
         with warnings.catch_warnings():
             # pnnx reads TorchScript alone, whatever torch says of its future.
             warnings.filterwarnings("ignore", category=DeprecationWarning)
-            torch.jit.trace(reference.network, torch.zeros(1, 3, CROP, CROP)).save(traced)
+            example = torch.zeros(1, 3, CROP, CROP)
+            torch.jit.trace(reference.network, example).save(traced)  # type: ignore[no-untyped-call]
         command = [
             str(Path(sys.executable).with_name("pnnx")),
             traced.name,

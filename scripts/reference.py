@@ -37,6 +37,8 @@ WEIGHTS = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
 class Network(nn.Module):
     """Normalised pictures to probabilities and feature maps: what every engine computes."""
 
+    resnet: Any  # torchvision has no types
+
     def __init__(self, resnet: nn.Module) -> None:
         super().__init__()
         self.resnet = resnet

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import ncnn
 import numpy as np
@@ -24,19 +25,21 @@ class Ncnn:
 
     def __init__(self, directory: Path, threads: int) -> None:
         self._net = ncnn.Net()
-        options = self._net.opt
-        options.num_threads = threads
-        # Left to itself ncnn computes in 16 bits where the processor can.
-        options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
-        options.use_bf16_packed = options.use_bf16_storage = False
-        # F(6,3) needs 64 transformed weights for 9; F(4,3), with 36, is as fast here.
-        options.use_winograd63_convolution = False
+        self._net.opt.num_threads = threads
+        self._configure(self._net.opt)
         if self._net.load_param(str(directory / PARAM)) or self._net.load_model(
             str(directory / BIN)
         ):
             raise ValueError(f"ncnn can't read {PARAM} and {BIN} in {directory}")
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "ncnn", initializer=_single_threaded)
+
+    def _configure(self, options: Any) -> None:
+        # Left to itself ncnn computes in 16 bits where the processor can.
+        options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
+        options.use_bf16_packed = options.use_bf16_storage = False
+        # F(6,3) needs 64 transformed weights for 9; F(4,3), with 36, is as fast here.
+        options.use_winograd63_convolution = False
 
     def infer(self, pictures: Pixels) -> tuple[Floats, Floats]:
         count = len(pictures)
@@ -47,11 +50,16 @@ class Ncnn:
         probabilities, feature_maps = zip(*results, strict=True)
         return np.stack(probabilities), np.stack(feature_maps)
 
-    def _one(self, picture: Pixels) -> tuple[Floats, Floats]:
+    def extractor(self, picture: Pixels) -> Any:
+        """What computes a blob of the graph, by its name, for uint8 [224, 224, 3]."""
         mat = ncnn.Mat.from_pixels(picture, ncnn.Mat.PixelType.PIXEL_RGB, CROP, CROP)
         mat.substract_mean_normalize([m * 255 for m in MEAN], [1 / (s * 255) for s in STD])
         extractor = self._net.create_extractor()
         extractor.input(PICTURE, mat)
+        return extractor
+
+    def _one(self, picture: Pixels) -> tuple[Floats, Floats]:
+        extractor = self.extractor(picture)
         _, feature_maps = extractor.extract(FEATURE_MAPS)
         _, probabilities = extractor.extract(PROBABILITIES)
         # Copies: the memory is the extractor's.

@@ -62,14 +62,13 @@ def _has_avif_brand(data: bytes) -> bool:
 
 
 class Picture(NamedTuple):
-    """A decoded picture. `size` is its width and height in the image's pixels.
+    """A decoded picture. `extent` is where in the image it lies: all of it, or nearly.
 
-    They are no whole numbers where a JPEG was decoded at a fraction: the image's last row and
-    column may then be filled in part.
+    Where a JPEG was decoded at a fraction, a row and a column at the edge may be filled in part.
     """
 
     image: Image.Image
-    size: tuple[float, float]
+    extent: Box
 
 
 def decode(data: bytes) -> Picture:
@@ -87,27 +86,26 @@ def decode(data: bytes) -> Picture:
         raise PictureTooLarge(image.width, image.height, MAX_PIXELS)
     try:
         reduced = image.draft(image.mode, (JPEG_SIDE, JPEG_SIDE))
-        width, height = reduced[1][2:] if reduced else image.size
+        size = reduced[1][2:] if reduced else image.size
         image.load()
-        if image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # lying on its side
-            width, height = height, width
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
         ImageOps.exif_transpose(image, in_place=True)
-        return Picture(image, (width, height))
+        return Picture(image, _extent(image.size, size, orientation))
     except Exception as error:
         raise CorruptPicture(format) from error
 
 
-def network_input(
-    image: Image.Image, size: tuple[float, float] | None = None, exact: bool = True
-) -> Pixels:
-    """`uint8 [224, 224, 3]`: resized, cropped and RGB. `size` is that of `Picture`.
+def network_input(image: Image.Image, extent: Box | None = None, exact: bool = True) -> Pixels:
+    """`uint8 [224, 224, 3]`: resized, cropped and RGB. `extent` is that of `Picture`.
 
     exact: every rounding as torchvision's. Without it the resize takes a third of the time, and
     about one value in 300 differs by one level of 255.
     """
     resize = _resize_exactly if exact else _resize_with_simd
     image = _eight_bit(image)
-    left, top, right, bottom = crop_box(*(size or image.size))
+    x, y, x_end, y_end = extent or (0, 0, *image.size)
+    left, top, right, bottom = crop_box(x_end - x, y_end - y)
+    left, top, right, bottom = left + x, top + y, right + x, bottom + y
     # The rows that the crop's pixels reach: at most one output pixel's height beyond it.
     reach = max(1.0, (bottom - top) / CROP)
     first = max(0, math.floor(top - reach))
@@ -130,6 +128,17 @@ def crop_box(width: float, height: float) -> Box:
     left, top = (round((side - CROP) / 2) for side in resized)
     across, down = width / resized[0], height / resized[1]
     return left * across, top * down, (left + CROP) * across, (top + CROP) * down
+
+
+def _extent(image: tuple[int, int], size: tuple[float, float], orientation: int | None) -> Box:
+    """Where a picture of that size, before it was turned upright by its EXIF orientation, lies."""
+    width, height = size
+    if orientation in (5, 6, 7, 8):  # it lay on its side
+        width, height = height, width
+    # The edges that were right and bottom may now be left and top.
+    left = image[0] - width if orientation in (2, 3, 6, 7) else 0
+    top = image[1] - height if orientation in (3, 4, 7, 8) else 0
+    return left, top, left + width, top + height
 
 
 def _resize_exactly(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:

@@ -39,8 +39,8 @@ def prepare(
     try:
         asked = parse_top_k(headers.get(TOP_K), top_k, classes)
         content_type = headers.get(CONTENT_TYPE) or headers.get("content-type", "")
-        image, size = decode(picture_bytes(row, content_type))
-        return Prepared(network_input(image, size, exact), asked)
+        image, extent = decode(picture_bytes(row, content_type))
+        return Prepared(network_input(image, extent, exact), asked)
     except ClientError as error:
         return error
     except MemoryError:

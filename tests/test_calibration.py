@@ -7,14 +7,14 @@ from handler.picture import decode, network_input
 from scripts.calibration import FEWEST, from_folder, from_samples
 from tests.conftest import SAMPLES
 
-CAT, CHINA = ((SAMPLES / f"{name}.jpg").read_bytes() for name in ("cat", "china"))
+CAT, COFFEE = ((SAMPLES / f"{name}.jpg").read_bytes() for name in ("cat", "coffee"))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Cats at even places, temples at odd ones."""
+    """Cats at even places, cups at odd ones."""
     for i in range(FEWEST):
-        (tmp_path / f"{i:03}.jpg").write_bytes(CHINA if i % 2 else CAT)
+        (tmp_path / f"{i:03}.jpg").write_bytes(COFFEE if i % 2 else CAT)
     return tmp_path
 
 
@@ -22,7 +22,7 @@ def test_every_second_picture_calibrates(folder: Path) -> None:
     (folder / "readme.txt").write_text("not a picture")
     (folder / "zz.jpg").write_bytes(CAT[:5000])
     pictures = from_folder(folder, 1000)
-    for pixels, data in ((pictures.calibrating, CAT), (pictures.judging, CHINA)):
+    for pixels, data in ((pictures.calibrating, CAT), (pictures.judging, COFFEE)):
         assert pixels.shape == (FEWEST / 2, 224, 224, 3)
         assert all(np.array_equal(each, network_input(*decode(data))) for each in pixels)
     assert pictures.class_ids is None
@@ -45,6 +45,6 @@ def test_too_few_pictures(folder: Path) -> None:
 def test_samples_calibrate_and_judge_with_different_windows() -> None:
     pictures = from_samples()
     assert pictures.calibrating.shape == (150, 224, 224, 3)
-    assert pictures.judging.shape == (24, 224, 224, 3)
+    assert pictures.judging.shape == (96, 224, 224, 3)
     for judging in pictures.judging:
         assert not any(np.array_equal(judging, each) for each in pictures.calibrating)

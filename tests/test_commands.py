@@ -60,7 +60,7 @@ def test_classify_says_what_failed(service: Service) -> None:
 def test_status(service: Service) -> None:
     done = service.manage("status")
     assert done.returncode == 0
-    for word in ("ready", "READY", "fp32 with openvino", str(service.worker_pids()[0])):
+    for word in ("ready", "READY", "fp32 with ncnn", str(service.worker_pids()[0])):
         assert word in done.stdout
 
 
@@ -96,7 +96,7 @@ def test_starting_again_after_a_build(other: Service, tmp_path: Path) -> None:
 def test_worker_does_not_import_torch(service: Service) -> None:
     (pid,) = service.worker_pids()
     libraries = Path(f"/proc/{pid}/maps").read_text()
-    assert "openvino" in libraries
+    assert "ncnn" in libraries
     assert "libtorch" not in libraries
 
 

@@ -267,7 +267,7 @@ def mosaic() -> Image.Image:
     return canvas
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize(
     ("size", "reduction"),
     [((1023, 1600), 1), ((1024, 1600), 2), ((4093, 2049), 4), ((4200, 3150), 4)],
@@ -281,7 +281,8 @@ def test_large_jpegs_are_decoded_at_a_fraction(
     data = saved(mosaic.resize(size), "JPEG", quality=90, exif=exif)
     picture = decode(data)
     assert max(picture.image.size) == -(-max(size) // reduction)
-    assert max(picture.size) == max(size) / reduction
+    left, top, right, bottom = picture.extent
+    assert max(right - left, bottom - top) == max(size) / reduction
     difference = np.abs(network_input(*picture).astype(int) - by_full_decoding(data))
     assert difference.mean() < 1
     assert (difference.max() == 0) == (reduction == 1)

@@ -19,7 +19,7 @@ import torch
 from handler.labels import IMAGENET, read_labels
 from scripts.reference import load_reference
 from scripts.run_directory import ROOT, RunDirectory
-from scripts.supervisor import listen
+from scripts.supervisor import free_port
 
 START_LIMIT = 120  # seconds until the first answer
 STOP_LIMIT = 30  # seconds
@@ -43,11 +43,6 @@ class Inputs:
     archives: dict[str, Path]  # by precision
     picture: Path
     cores: int
-
-
-def free_port() -> int:
-    with listen("127.0.0.1", 0) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager

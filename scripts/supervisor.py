@@ -336,6 +336,12 @@ def choose_ports(wanted: dict[str, int]) -> dict[str, int]:
             listener.close()
 
 
+def free_port() -> int:
+    """A port of loopback that was free a moment ago."""
+    with listen("127.0.0.1", 0) as listener:
+        return int(listener.getsockname()[1])
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A bound socket. Raises OSError where the port can't be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

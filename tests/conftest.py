@@ -17,7 +17,7 @@ import requests
 
 from scripts.client import Management, ServiceError
 from scripts.run_directory import ROOT, RunDirectory
-from scripts.supervisor import listen
+from scripts.supervisor import free_port
 
 SAMPLES = ROOT / "web_client" / "samples"
 SHARED = ROOT.parent / "shared"
@@ -94,11 +94,6 @@ def command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except FileNotFoundError:  # it has just ended
         return ""
-
-
-def free_port() -> int:
-    with listen("127.0.0.1", 0) as listener:
-        return int(listener.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:

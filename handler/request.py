@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from handler.engines import Floats
 from handler.errors import ClientError, InternalError
 from handler.payload import picture_bytes
 from handler.picture import Pixels, decode, network_input
@@ -17,6 +18,11 @@ TOP_K = "x-top-k"
 
 class Prepared(NamedTuple):
     pixels: Pixels
+    top_k: int
+
+
+class Classified(NamedTuple):
+    probabilities: Floats  # float32 [classes]
     top_k: int
 
 

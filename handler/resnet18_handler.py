@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 
 from handler import engines
-from handler.engines import Floats
-from handler.errors import ClientError
+from handler.errors import ClientError, CondemnedPicture
 from handler.labels import read_labels
 from handler.picture import CROP
+from handler.quarantine import Quarantine, digest
 from handler.ranking import rank
-from handler.request import Prepared, lower_case, prepare
+from handler.request import Classified, Prepared, lower_case, prepare
 
 logger = logging.getLogger(__name__)
 
-Outcome = Prepared | ClientError | dict[str, Any]  # the dict is the model card
+Card = dict[str, Any]
+Outcome = Prepared | ClientError | Card
+Result = Classified | ClientError | Card
 
 
 class ResNet18Handler:
@@ -31,12 +33,13 @@ class ResNet18Handler:
         """Load and warm up, once a worker."""
         directory = Path(context.system_properties["model_dir"])
         self.top_k = int(context.model_yaml_config["handler"]["top_k"])
-        self.card: dict[str, Any] = json.loads((directory / "model_card.json").read_text("utf-8"))
+        self.card: Card = json.loads((directory / "model_card.json").read_text("utf-8"))
         self.labels = read_labels(directory / "labels.tsv")
         # At fp32 the answers are PyTorch's, close calls included; int8 itself differs by more.
         self.exact = self.card["precision"] == "fp32"
         threads = int(os.environ.get("THREADS") or len(os.sched_getaffinity(0)))
         self.engine = engines.load(self.card["engine"], directory, threads)
+        self.quarantine = Quarantine(directory / "quarantine")
         self.decoders = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self.warm_up()
         logger.info(
@@ -62,9 +65,14 @@ class ResNet18Handler:
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """Answer a batch; what is wrong with one request stays with that request."""
         headers = [lower_case(context.get_all_request_header(i)) for i in range(len(data))]
-        outcomes = self.preprocess(data, headers)
-        probabilities = self.inference(outcomes)
-        return self.postprocess(outcomes, probabilities, context)
+        digests = [digest(row) for row in data]
+        groups, condemned = self.quarantine.groups(digests)
+        results: dict[int, Result] = {i: CondemnedPicture() for i in condemned}
+        for group in groups:  # nearly always one
+            with self.quarantine.at_work([digests[i] for i in group]):
+                outcomes = self.preprocess([data[i] for i in group], [headers[i] for i in group])
+                results.update(zip(group, self.inference(outcomes), strict=True))
+        return self.postprocess([results[i] for i in range(len(data))], context)
 
     def preprocess(
         self, data: Sequence[dict[str, Any]], headers: Sequence[dict[str, str]]
@@ -80,29 +88,28 @@ class ResNet18Handler:
         parallel = self.decoders.map if len(data) > 1 else map
         return list(parallel(outcome, data, headers))
 
-    def inference(self, outcomes: Sequence[Outcome]) -> Floats:
-        """Probabilities float32 [good pictures, classes], in the order of the batch."""
+    def inference(self, outcomes: Sequence[Outcome]) -> list[Result]:
+        """Each picture classified; what is none stays as it is."""
         pictures = [outcome.pixels for outcome in outcomes if isinstance(outcome, Prepared)]
-        if not pictures:
-            return np.empty((0, len(self.labels)), np.float32)
-        probabilities, _ = self.engine.infer(np.stack(pictures))
-        return probabilities
+        # Copied: an engine may use the memory again for the next batch.
+        rows = iter(self.engine.infer(np.stack(pictures))[0].copy() if pictures else ())
+        return [
+            Classified(next(rows), outcome.top_k) if isinstance(outcome, Prepared) else outcome
+            for outcome in outcomes
+        ]
 
-    def postprocess(
-        self, outcomes: Sequence[Outcome], probabilities: Floats, context: Any
-    ) -> list[bytes]:
+    def postprocess(self, results: Sequence[Result], context: Any) -> list[bytes]:
         """A JSON document and a status for each request of the batch."""
-        rows = iter(probabilities)
         answers = []
-        for i, outcome in enumerate(outcomes):
+        for i, result in enumerate(results):
             context.set_response_content_type(i, "application/json")
             # By this header the gateway tells the handler's answers from TorchServe's own.
             context.set_response_header(i, "x-model", self.card["name"])
-            answer: Any = outcome
-            if isinstance(outcome, Prepared):
-                answer = rank(next(rows), self.labels, outcome.top_k)
-            elif isinstance(outcome, ClientError):
-                context.set_response_status(outcome.status, outcome.phrase, i)
-                answer = outcome.as_dict()
+            answer: Any = result
+            if isinstance(result, Classified):
+                answer = rank(result.probabilities, self.labels, result.top_k)
+            elif isinstance(result, ClientError):
+                context.set_response_status(result.status, result.phrase, i)
+                answer = result.as_dict()
             answers.append(json.dumps(answer, ensure_ascii=False).encode())
         return answers

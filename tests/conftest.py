@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,14 @@ def int8_service(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -
         yield service
 
 
+@pytest.fixture
+def other(archive: Path, tmp_path: Path) -> Iterator[Service]:
+    """A second service, not yet started: default ports are taken, it finds others."""
+    service = Service(RunDirectory(tmp_path / "run"), archive, free_port())
+    yield service
+    assert service.stop().returncode == 0
+
+
 @pytest.fixture(scope="session")
 def samples() -> list[bytes]:
     return [path.read_bytes() for path in sorted(SAMPLES.glob("*.jpg"))]
@@ -140,6 +149,13 @@ def labelled() -> list[tuple[Path, int]]:
     return [(table.with_name(name), int(class_id)) for name, class_id in rows]
 
 
+@dataclass(frozen=True)
+class Answer:
+    sent: float  # by time.monotonic()
+    came: float
+    outcome: object  # the status, or what went wrong
+
+
 @dataclass
 class Load:
     """Plain clients that retry nothing, until told to stop; every answer is counted."""
@@ -147,13 +163,15 @@ class Load:
     service: Service
     pictures: list[bytes]
     clients: int = 8
-    answers: list[tuple[float, object]] = field(default_factory=list)  # time, status or error
+    answers: list[Answer] = field(default_factory=list)
+    readiness: list[tuple[float, int]] = field(default_factory=list)  # time, status of /ready
 
     def __enter__(self) -> "Load":
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._client, args=(i,)) for i in range(self.clients)
         ]
+        self._threads.append(threading.Thread(target=self._ask_for_readiness))
         for thread in self._threads:
             thread.start()
         return self
@@ -168,12 +186,21 @@ class Load:
             while not self._stop.is_set():
                 picture = self.pictures[(number + len(self.answers)) % len(self.pictures)]
                 outcome: object
+                sent = time.monotonic()
                 try:
                     url = f"{self.service.url}/predictions/resnet18"
                     outcome = session.post(url, picture, timeout=60).status_code
                 except requests.RequestException as error:
                     outcome = repr(error)
-                self.answers.append((time.monotonic(), outcome))
+                self.answers.append(Answer(sent, time.monotonic(), outcome))
+
+    def _ask_for_readiness(self) -> None:
+        while not self._stop.wait(0.1):
+            try:
+                status = requests.get(f"{self.service.url}/ready", timeout=60).status_code
+            except requests.RequestException:
+                status = 0
+            self.readiness.append((time.monotonic(), status))
 
     def go_on(self, requests: int) -> None:
         """Until so many more requests were answered."""
@@ -181,7 +208,20 @@ class Load:
         wait_until(lambda: len(self.answers) >= goal, 60, f"{requests} more requests are answered")
 
     def lost(self) -> list[object]:
-        return [outcome for _, outcome in self.answers if outcome != 200]
+        return [answer.outcome for answer in self.answers if answer.outcome != 200]
+
+    def silence(self) -> float:
+        """The longest time without a good answer, in seconds."""
+        came = sorted(answer.came for answer in self.answers if answer.outcome == 200)
+        return max(later - earlier for earlier, later in pairwise(came))
+
+    def report(self, fault: str) -> None:
+        unready = sum(status != 200 for _, status in self.readiness)
+        print(
+            f"{fault}: {len(self.answers)} sent, {len(self.lost())} lost, "
+            f"longest without an answer {self.silence():.1f} s, "
+            f"{unready} of {len(self.readiness)} times not ready"
+        )
 
 
 def error(response: requests.Response) -> tuple[int, str]:

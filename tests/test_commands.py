@@ -10,14 +10,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from scripts.run_directory import ROOT, RunDirectory
-from tests.conftest import SAMPLES, Service, children_of, free_port, wait_until
+from scripts.run_directory import ROOT
+from scripts.supervisor import free_port
+from tests.conftest import SAMPLES, Service, children_of, wait_until
 
 
 def classify(service: Service, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
@@ -104,14 +104,6 @@ def test_files_stay_in_the_run_directory(service: Service) -> None:
     assert not (ROOT / "key_file.json").exists()
     for secret in (service.run.keys.parent, service.run.inference_key):
         assert secret.stat().st_mode & 0o077 == 0
-
-
-@pytest.fixture
-def other(service: Service, tmp_path: Path) -> Iterator[Service]:
-    """A second service beside the first: default ports are taken, it finds others."""
-    service = Service(RunDirectory(tmp_path / "run"), service.archive, free_port())
-    yield service
-    assert service.stop().returncode == 0
 
 
 def test_stop_leaves_nothing(other: Service) -> None:

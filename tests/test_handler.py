@@ -3,6 +3,7 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,9 @@ def context_of(directory: Path, headers: list[Headers]) -> Any:
     return context
 
 
-@pytest.fixture(scope="module")
-def handler(directory: Path) -> Iterator[ResNet18Handler]:
+@contextmanager
+def loaded(directory: Path) -> Iterator[ResNet18Handler]:
+    """The handler as a worker loads it; the loggers it sets are as before afterwards."""
     handler = ResNet18Handler()
     loggers = [logging.getLogger(), logging.getLogger("ts.metrics")]
     levels = [logger.level for logger in loggers]
@@ -93,6 +95,12 @@ def handler(directory: Path) -> Iterator[ResNet18Handler]:
     handler.decoders.shutdown()
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def handler(directory: Path) -> Iterator[ResNet18Handler]:
+    with loaded(directory) as handler:
+        yield handler
 
 
 def answers(handler: ResNet18Handler, batch: list[tuple[Row, Headers]]) -> tuple[list[Any], Any]:

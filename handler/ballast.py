@@ -1,0 +1,70 @@
+"""How many pieces lie before a picture's pixels: Pillow reads each of them in Python.
+
+Real pictures have dozens. A file of 5 MB can have so many that reading them takes seconds.
+"""
+
+from typing import Literal
+
+MAX_PIECES = 5_000
+
+
+def is_overloaded(data: bytes, format: str) -> bool:
+    """Whether the file has more than MAX_PIECES of them."""
+    match format:
+        case "PNG":
+            return _png(data)
+        case "JPEG":
+            return _jpeg(data)
+        case "GIF":
+            return _gif(data)
+        case "TIFF":
+            return _tiff(data)
+    return False  # read by libraries in C
+
+
+def _png(data: bytes) -> bool:
+    """Chunks (PNG specification, 5.3): length, type, data, checksum."""
+    at = 8
+    for _ in range(MAX_PIECES):
+        if at >= len(data):
+            return False
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return True
+
+
+def _jpeg(data: bytes) -> bool:
+    """Segments up to the first scan (ITU T.81, B.1.1), and bytes between them."""
+    at = 2
+    for _ in range(MAX_PIECES):
+        if at >= len(data) or data[at : at + 2] == b"\xff\xda":
+            return False
+        has_length = data[at] == 0xFF and b"\xc0" <= data[at + 1 : at + 2] < b"\xff"
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big") if has_length else 1
+    return True
+
+
+def _gif(data: bytes) -> bool:
+    """Sub-blocks of extensions up to the first frame (GIF89a, 15 and 24), and bytes between."""
+    flags = int.from_bytes(data[10:11])
+    at = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    in_extension = False
+    for _ in range(MAX_PIECES * 5):  # a comment of 5 MB has 20,000
+        if at >= len(data):
+            return False
+        if in_extension:
+            in_extension = data[at] > 0
+            at += 1 + data[at]
+        elif data[at] == ord(","):
+            return False
+        else:
+            in_extension = data[at] == ord("!")
+            at += 2 if in_extension else 1
+    return True
+
+
+def _tiff(data: bytes) -> bool:
+    """Tags of the first directory (TIFF 6.0, section 2; BigTIFF has longer numbers)."""
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+    number = 8 if 43 in data[2:4] else 4
+    start = int.from_bytes(data[number : 2 * number], order)
+    return int.from_bytes(data[start : start + (8 if number == 8 else 2)], order) > MAX_PIECES

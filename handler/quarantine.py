@@ -1,0 +1,100 @@
+"""A picture that kills its worker costs its sender an error, not the service its workers.
+
+What a worker has at hand stands in a file for as long as it works on it. Whoever finds such a file
+without its worker knows that one of these pictures may be the reason: they become suspects, which
+are worked on one by one, after the rest of their batch. A suspect whose worker dies again is
+condemned: it is refused from then on. A suspect that is answered is cleared; most workers die of
+something else.
+
+The workers of a model share a folder: a file `*.work` for each, which it holds locked (the kernel
+lets go when it dies, however it dies), and empty files `*.suspect` and `*.condemned`, named by the
+SHA-256 of the request's body.
+"""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+DIGEST = hashlib.sha256().digest_size  # bytes
+NOTHING = bytes(DIGEST)  # stands for a request without a body, which kills nobody
+SIZE = 128 * DIGEST  # bytes, written before work is there: a disk that fills up changes nothing
+
+
+def digest(row: Mapping[str, object]) -> bytes:
+    """Of the bytes in one TorchServe request."""
+    body = [value for value in row.values() if isinstance(value, bytes | bytearray) and value]
+    return hashlib.sha256(b"".join(body)).digest() if body else NOTHING
+
+
+class Quarantine:
+    def __init__(self, directory: Path) -> None:
+        """directory: shared by the model's workers; made where it is missing."""
+        directory.mkdir(exist_ok=True)
+        self._directory = directory
+        self._suspects: set[bytes] = set()
+        self._work, name = tempfile.mkstemp(".work", dir=directory)
+        self._own = Path(name).name
+        fcntl.flock(self._work, fcntl.LOCK_EX)
+        self._write([])
+
+    def groups(self, digests: Sequence[bytes]) -> tuple[list[list[int]], list[int]]:
+        """A batch's places, in groups to be worked on one by one, and those of the condemned."""
+        names = self._names()
+        if len(names) == 1:  # this worker's own file: as good as always
+            return [list(range(len(digests)))], []
+        for name in names:
+            if name.endswith(".work") and name != self._own:
+                self._examine(self._directory / name)
+        names = self._names()
+        suspects = [i for i, d in enumerate(digests) if f"{d.hex()}.suspect" in names]
+        condemned = [i for i, d in enumerate(digests) if f"{d.hex()}.condemned" in names]
+        self._suspects = {digests[i] for i in suspects}
+        others = [i for i in range(len(digests)) if i not in {*suspects, *condemned}]
+        return [group for group in [others, *([i] for i in suspects)] if group], condemned
+
+    @contextmanager
+    def at_work(self, digests: Sequence[bytes]) -> Iterator[None]:
+        """While these are worked on, which ends well or with an exception; all else is a death."""
+        self._write(digests)
+        try:
+            yield
+        finally:
+            self._write([])
+        for digest in self._suspects.intersection(digests):
+            self._file(digest, "suspect").unlink(missing_ok=True)
+
+    def _write(self, digests: Sequence[bytes]) -> None:
+        os.pwrite(self._work, b"".join(digests).ljust(SIZE, b"\0"), 0)
+
+    def _examine(self, work: Path) -> None:
+        """Draw the conclusions where the worker of that file is dead."""
+        try:
+            descriptor = os.open(work, os.O_RDWR)
+        except FileNotFoundError:  # another worker was faster
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            content = os.read(descriptor, os.fstat(descriptor).st_size)
+            found = {content[i : i + DIGEST] for i in range(0, len(content), DIGEST)} - {NOTHING}
+            for digest in found:
+                suspect = self._file(digest, "suspect")
+                if len(found) == 1 and suspect.exists():
+                    self._file(digest, "condemned").touch()
+                    suspect.unlink(missing_ok=True)
+                else:
+                    suspect.touch()
+            work.unlink(missing_ok=True)
+        except BlockingIOError:  # its worker lives
+            return
+        finally:
+            os.close(descriptor)
+
+    def _names(self) -> set[str]:
+        return {path.name for path in self._directory.iterdir()}
+
+    def _file(self, digest: bytes, kind: str) -> Path:
+        return self._directory / f"{digest.hex()}.{kind}"

@@ -228,23 +228,13 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measure]:
         process.stdin.close()
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(measure: Measure, name: str) -> None:
-    data = REFUSED[name]()
+@pytest.mark.parametrize("name", [*REFUSED, *EITHER])
+def test_it_costs_little(measure: Measure, name: str) -> None:
+    data = (REFUSED | EITHER)[name]()
     assert len(data) <= LIMIT
     outcome, seconds, memory = measure(data)
-    assert outcome in ("too_many_pixels", "corrupt_picture")
-    assert seconds < 0.2
-    assert memory < 300
-
-
-@pytest.mark.parametrize("name", EITHER)
-def test_ballast_costs_little(measure: Measure, name: str) -> None:
-    """Readers differ on whether such a file is a picture; it is cheap either way."""
-    data = EITHER[name]()
-    assert len(data) <= LIMIT
-    outcome, seconds, memory = measure(data)
-    assert outcome in ("accepted", "corrupt_picture")
+    # Readers differ on whether some of these files are pictures.
+    assert outcome != "accepted" or name in EITHER
     assert seconds < 0.2
     assert memory < 300
 

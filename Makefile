@@ -3,9 +3,9 @@
 HOST ?= 127.0.0.1## address of page and API; 0.0.0.0 opens them to the network
 PORT ?= 8000## port of page and API
 PRECISION ?= fp32## fp32: the answers of PyTorch; int8: nearly, at about twice the speed
-WEIGHTS ?= $(firstword $(wildcard ../shared/weights/*.pth))## state dict of a torchvision resnet18 (default: torchvision's own)
+WEIGHTS ?= $(firstword $(wildcard ../shared/weights/*.pth))## state dict of a torchvision resnet18 (default: ../shared/weights, else torchvision's own)
 LABELS ?= handler/imagenet_classes.tsv## the classes' names, one a line
-CALIBRATION ?= $(wildcard ../shared/images)## int8: folder of pictures to calibrate with (default: the samples)
+CALIBRATION ?= $(wildcard ../shared/images)## int8: folder of pictures to calibrate with (default: ../shared/images, else the samples)
 WORKERS ?=## workers (default: 1, which uses all cores)
 THREADS ?=## threads of a worker (default: all cores)
 TORCH_INDEX ?=## package index for torch and torchvision alone

@@ -2,7 +2,7 @@
 
 HOST ?= 127.0.0.1## address of page and API; 0.0.0.0 opens them to the network
 PORT ?= 8000## port of page and API
-PRECISION ?= fp32## fp32: the answers of PyTorch; int8: nearly, at about twice the speed
+PRECISION ?= fp32## fp32: the answers of PyTorch; int8: nearly, at over twice the speed
 WEIGHTS ?= $(firstword $(wildcard ../shared/weights/*.pth))## state dict of a torchvision resnet18 (default: ../shared/weights, else torchvision's own)
 LABELS ?= handler/imagenet_classes.tsv## the classes' names, one a line
 CALIBRATION ?= $(wildcard ../shared/images)## int8: folder of pictures to calibrate with (default: ../shared/images, else the samples)

@@ -109,6 +109,9 @@ def ratios(results: dict[str, Any]) -> dict[str, list[float]]:
 def preprocessing_table(rows: list[dict[str, Any]]) -> list[str]:
     names = list(rows[0]["milliseconds"])
     lines = [
+        "Milliseconds of one core to the network's input; Pillow, simplejpeg and OpenCV: decoding",
+        "alone. The distance from the exact result is the mean in levels of 255.",
+        "",
         f"| JPEG | MB | {' | '.join(names)} | int8 to torchvision | levels from exact |",
         f"| --- | --: |{' --: |' * (len(names) + 2)}",
     ]

@@ -1,4 +1,4 @@
-"""How many pieces lie before a picture's pixels: Pillow reads each of them in Python.
+"""How many pieces a picture's file has besides its pixels: Pillow reads each of them in Python.
 
 Real pictures have dozens. A file of 5 MB can have so many that reading them takes seconds.
 """

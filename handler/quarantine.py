@@ -26,8 +26,11 @@ SIZE = 128 * DIGEST  # bytes, written before work is there: a disk that fills up
 
 def digest(row: Mapping[str, object]) -> bytes:
     """Of the bytes in one TorchServe request."""
-    body = [value for value in row.values() if isinstance(value, bytes | bytearray) and value]
-    return hashlib.sha256(b"".join(body)).digest() if body else NOTHING
+    bodies = [value for value in row.values() if isinstance(value, bytes | bytearray) and value]
+    sha256 = hashlib.sha256()
+    for body in bodies:
+        sha256.update(body)
+    return sha256.digest() if bodies else NOTHING
 
 
 class Quarantine:
@@ -36,10 +39,11 @@ class Quarantine:
         directory.mkdir(exist_ok=True)
         self._directory = directory
         self._suspects: set[bytes] = set()
-        self._work, name = tempfile.mkstemp(".work", dir=directory)
-        self._own = Path(name).name
+        self._work, name = tempfile.mkstemp(".new", dir=directory)
         fcntl.flock(self._work, fcntl.LOCK_EX)
         self._write([])
+        # Locked before it has the name: unlocked it would look like a dead worker's.
+        self._own = Path(name).rename(Path(name).with_suffix(".work")).name
 
     def groups(self, digests: Sequence[bytes]) -> tuple[list[list[int]], list[int]]:
         """A batch's places, in groups to be worked on one by one, and those of the condemned."""

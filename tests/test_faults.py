@@ -115,7 +115,10 @@ def test_clients_that_leave(service: Service, load: Load) -> None:
 
 
 def test_slow_and_silent_clients(service: Service, load: Load) -> None:
-    """128 that send nothing and 120 that send a picture of 4.9 MB byte by byte."""
+    """128 that send nothing and 120 that send a picture of 4.9 MB byte by byte.
+
+    Large pictures of others have to wait for the slow ones; those of up to 500 kB don't.
+    """
     head = b"POST /predictions/resnet18 HTTP/1.1\r\nHost: x\r\nContent-Length: 4900000\r\n\r\n"
     with ExitStack() as stack:
         clients = [
@@ -129,9 +132,6 @@ def test_slow_and_silent_clients(service: Service, load: Load) -> None:
             for client in slow:
                 client.sendall(b"\xff")
             load.go_on(5)
-        # Large pictures still find a way.
-        large = CAT + bytes(600_000)
-        assert service.predict(large, timeout=90).status_code in (200, 429)
 
 
 def test_killed_gateway(service: Service, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_large_pictures(service: Service, clients: int) -> None:
 
 def test_full_disk_for_logs(other: Service) -> None:
     other.run.create()
-    for name in ("gateway", "worker", "torchserve", "access", "model_log", "ts_log"):
+    for name in ("gateway", "worker", "torchserve"):
         (other.run.logs / f"{name}.log").symlink_to("/dev/full")
     assert other.start().returncode == 0
     assert other.predict(b"no picture").status_code == 415

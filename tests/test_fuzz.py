@@ -1,5 +1,8 @@
 from pathlib import Path
 
+import pytest
+
+from handler import request
 from tests import fuzz
 
 
@@ -15,7 +18,11 @@ def test_mutated_bodies(tmp_path: Path) -> None:
     assert {"classified", "corrupt_picture", "unsupported_format", "bad_json"} <= set(total)
 
 
-def test_a_finding_is_reported(tmp_path: Path) -> None:
-    """What is none of the contract's answers begins with '!'."""
-    assert fuzz.outcome(b"x", "", "3") == "unsupported_format"
-    assert fuzz.outcome(7, "", "3") == "bad_json"  # type: ignore[arg-type]
+def test_a_fault_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(data: bytes) -> None:
+        raise MemoryError if data else KeyError
+
+    monkeypatch.setattr(request, "decode", faulty)
+    assert fuzz.outcome(b"x", "", "3") == "!MemoryError: "
+    monkeypatch.setattr(request, "picture_bytes", lambda *_: b"")
+    assert fuzz.outcome(b"x", "", "3") == "!internal error"

@@ -1,7 +1,12 @@
 # The project's commands. Set a variable on the command line: make serve PORT=9000
 
-HOST ?= 127.0.0.1## address of page and API; 0.0.0.0 opens them to the network
-PORT ?= 8000## port of page and API
+HOST ?= $(if $(DOMAIN),0.0.0.0,127.0.0.1)## address of page and API; 0.0.0.0 opens them to the network (default: 127.0.0.1; with DOMAIN 0.0.0.0)
+PORT ?= $(if $(DOMAIN),443,8000)## port of page and API (default: 8000; with DOMAIN 443)
+HOSTS ?=## names it may be asked by, beside IP addresses and localhost
+ACCESS_KEY ?=## who predicts must send it: Authorization: Bearer KEY
+DOMAIN ?=## speak TLS as this name, with a certificate of Let's Encrypt
+CERTIFICATE ?=## ... or with this one (a PEM file), and its key in
+PRIVATE_KEY ?=## ... (default: the same file)
 PRECISION ?= fp32## fp32: the answers of PyTorch; int8: nearly, at over twice the speed
 WEIGHTS ?= $(firstword $(wildcard ../shared/weights/*.pth))## state dict of a torchvision resnet18 (default: ../shared/weights, else torchvision's own)
 LABELS ?= handler/imagenet_classes.tsv## the classes' names, one a line
@@ -16,7 +21,10 @@ ARCHIVE := model_store/resnet18-$(PRECISION).mar
 SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard web_client/samples/*.jpg) \
 	$(addprefix scripts/,build_archive.py calibration.py export_ncnn.py export_openvino.py reference.py weights.py)
 SERVICE = --host $(HOST) --port $(PORT) --archive $(ARCHIVE) \
-	$(if $(WORKERS),--workers $(WORKERS)) $(if $(THREADS),--threads $(THREADS))
+	$(if $(WORKERS),--workers $(WORKERS)) $(if $(THREADS),--threads $(THREADS)) \
+	$(if $(HOSTS),--hosts '$(HOSTS)') $(if $(DOMAIN),--domain $(DOMAIN)) \
+	$(if $(CERTIFICATE),--certificate '$(CERTIFICATE)') $(if $(PRIVATE_KEY),--private-key '$(PRIVATE_KEY)')
+export ACCESS_KEY
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

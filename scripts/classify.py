@@ -1,5 +1,6 @@
 """Classify pictures with a running service: files, folders, or - for standard input.
 
+A service's access key is read from the environment variable ACCESS_KEY.
 Exit status: 0 when every picture was classified, 1 when one was not, 2 when there was none.
 """
 
@@ -30,7 +31,9 @@ def main() -> int:
     if not pictures:
         print("classify: no pictures there", file=sys.stderr)
         return 2
-    classifier = Classifier(options.url, patience=options.patience)
+    classifier = Classifier(
+        options.url, patience=options.patience, access_key=os.environ.get("ACCESS_KEY")
+    )
 
     def classify(path: str) -> Result:
         try:

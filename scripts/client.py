@@ -4,6 +4,7 @@ import time
 from typing import Any, Self
 
 import requests
+import urllib3
 
 from handler.ranking import Item
 from scripts.run_directory import RunDirectory
@@ -23,12 +24,29 @@ class ServiceError(Exception):
 class Classifier:
     """The prediction API at the gateway, with retries where a retry can help."""
 
-    def __init__(self, url: str, patience: float = 30.0, timeout: float = 40.0) -> None:
-        """patience: seconds to go on retrying one picture; timeout: seconds for one attempt."""
+    def __init__(
+        self,
+        url: str,
+        patience: float = 30.0,
+        timeout: float = 40.0,
+        access_key: str | None = None,
+        host: str | None = None,
+    ) -> None:
+        """patience: seconds to go on retrying one picture; timeout: seconds for one attempt.
+
+        host: the name that the service at `url`, on this machine, has a certificate for.
+        """
         self.url = url.rstrip("/")
         self.patience = patience
         self.timeout = timeout
-        self._session = requests.Session()
+        self._session = _session(self.url)
+        if access_key:
+            self._session.headers["Authorization"] = f"Bearer {access_key}"
+        if host:
+            self._session.headers["Host"] = host
+            # It is this machine's own. The environment's certificates would win over this setting.
+            self._session.verify = self._session.trust_env = False
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     def classify(self, picture: bytes, top_k: int | None = None) -> list[Item]:
         """The picture's classes, best first. Raises ServiceError."""
@@ -64,7 +82,7 @@ class Classifier:
     def is_ready(self) -> bool:
         """Whether a prediction would succeed now."""
         try:
-            return requests.get(f"{self.url}/ready", timeout=self.timeout).ok
+            return self._session.get(f"{self.url}/ready", timeout=self.timeout).ok
         except requests.RequestException:
             return False
 
@@ -75,7 +93,7 @@ class Management:
     def __init__(self, url: str, key: str, timeout: float = 120.0) -> None:
         self.url = url
         self.timeout = timeout
-        self._session = requests.Session()
+        self._session = _session(url)
         self._session.headers["Authorization"] = f"Bearer {key}"
 
     @classmethod
@@ -115,6 +133,13 @@ class Management:
         if not response.ok:
             raise _refusal(response)
         return response.json()
+
+
+def _session(url: str) -> requests.Session:
+    session = requests.Session()
+    # No proxy of the environment leads to this machine.
+    session.trust_env = not url.startswith(("http://127.", "http://localhost:", "http://[::1]:"))
+    return session
 
 
 def _refusal(response: requests.Response) -> ServiceError:

@@ -44,7 +44,8 @@ def status(run: RunDirectory, as_json: bool) -> int:
     """Exit status 0: ready; 1: not running, or a prediction would fail now."""
     management = Management.of(run)
     state = run.state()
-    ready = Classifier(state["url"], timeout=15).is_ready()
+    domain = state["settings"]["domain"]
+    ready = Classifier(state["local_url"], timeout=15, host=domain).is_ready()
     versions = management.versions()
     if ready:  # a worker must answer for it
         for version in versions:

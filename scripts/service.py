@@ -6,7 +6,9 @@ serve stays in the foreground until Ctrl-C; start and stop are for the backgroun
 import argparse
 import asyncio
 import os
+import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -16,7 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from scripts.run_directory import ROOT, RunDirectory
-from scripts.supervisor import READY_TIMEOUT, GaveUp, Settings, Supervisor, built, listen, say
+from scripts.supervisor import (
+    HTTPS_PORT,
+    READY_TIMEOUT,
+    GaveUp,
+    Settings,
+    Supervisor,
+    built,
+    listen,
+    say,
+)
 
 STOP_TIMEOUT = 30.0  # seconds: both processes' own limits and a little more
 
@@ -35,9 +46,15 @@ def main() -> int:
         settings = Settings(
             options.host,
             options.port,
-            str(options.archive.resolve()),
+            options.archive,
             options.workers,
             options.threads,
+            options.hosts,
+            options.domain,
+            options.certificate,
+            options.private_key,
+            # Not an argument: those can be read by every user of the machine.
+            os.environ.get("ACCESS_KEY") or None,
         )
         serve(settings, run) if options.command == "serve" else start(settings, run)
     except (Refused, GaveUp) as error:
@@ -61,10 +78,36 @@ def parse_arguments() -> argparse.Namespace:
             continue
         command.add_argument("--host", default="127.0.0.1", help="address to listen on")
         command.add_argument("--port", type=int, default=8000, help="port of page and API")
-        command.add_argument("--archive", type=Path, required=True, help="the .mar to serve")
+        command.add_argument("--archive", type=absolute, required=True, help="the .mar to serve")
         command.add_argument("--workers", type=positive, help="default: as the archive says")
         command.add_argument("--threads", type=positive, help="of a worker (default: all cores)")
+        command.add_argument(
+            "--hosts", type=names, help="names it is known by, beside IP addresses and localhost"
+        )
+        command.add_argument(
+            "--domain",
+            type=names,
+            help="speak TLS as this name, with a certificate of Let's Encrypt",
+        )
+        command.add_argument("--certificate", type=absolute, help="PEM file: use this one instead")
+        command.add_argument(
+            "--private-key", type=absolute, help="PEM file (default: in that of the certificate)"
+        )
+        command.epilog = "ACCESS_KEY in the environment: the key that predictions then need."
     return parser.parse_args()
+
+
+def absolute(path: str) -> str:
+    return str(Path(path).resolve())
+
+
+def names(text: str) -> str:
+    """Host names, separated by spaces; they become words of the gateway's configuration."""
+    if not re.fullmatch(r"((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?( |$))+", text.lower()):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a host name, such as pictures.example.org"
+        )
+    return text.lower()
 
 
 def positive(text: str) -> int:
@@ -103,8 +146,8 @@ def start(settings: Settings, run: RunDirectory) -> None:
     log = run.logs / "supervisor.log"
     command = [sys.executable, "-m", "scripts.service", "serve", "--run-directory", str(run.path)]
     for name, value in asdict(settings).items():
-        if value is not None:
-            command += [f"--{name}", str(value)]
+        if value is not None and name != "access_key":  # that is inherited
+            command += [f"--{name.replace('_', '-')}", str(value)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -154,8 +197,14 @@ def check(settings: Settings) -> None:
         raise Refused(
             f"{archive} is not a TorchServe archive. Delete it and build it: make archive"
         )
+    check_access(settings)
     try:
         listen(settings.host, settings.port).close()
+    except PermissionError:
+        raise Refused(
+            f"port {settings.port} is for root alone. Choose another (PORT=8443), or open the low "
+            f"ones to every user: sysctl net.ipv4.ip_unprivileged_port_start={settings.port}"
+        ) from None
     except OSError as error:
         raise Refused(
             f"{settings.host} port {settings.port} can't be had ({error.strerror}). "
@@ -163,11 +212,40 @@ def check(settings: Settings) -> None:
         ) from None
 
 
+def check_access(settings: Settings) -> None:
+    key = settings.access_key
+    if key and not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,}", key):
+        raise Refused(
+            "ACCESS_KEY is a word of 16 or more ASCII letters, digits and -._~+/=. "
+            "Make one: openssl rand -hex 16"
+        )
+    if settings.certificate and not settings.domain:
+        raise Refused("a certificate is for a name: say which with DOMAIN=")
+    if settings.private_key and not settings.certificate:
+        raise Refused("PRIVATE_KEY= belongs to a certificate: CERTIFICATE=file.pem")
+    if settings.domain and " " in settings.domain:
+        raise Refused("DOMAIN= is one name; others can be in HOSTS=")
+    if settings.certificate:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                settings.certificate, settings.private_key
+            )
+        except OSError as error:  # ssl.SSLError is one
+            raise Refused(
+                f"{settings.certificate} with its key can't be used: {error.strerror or error}"
+            ) from None
+    if settings.domain and not settings.certificate and settings.port != HTTPS_PORT:
+        raise Refused(
+            "Let's Encrypt looks for the service at port 443. Leave PORT away, or bring a "
+            "certificate of your own: CERTIFICATE=file.pem"
+        )
+
+
 def check_same(settings: Settings, state: dict[str, Any]) -> None:
     """Whether the service that runs is the one that is asked for."""
     running = state.get("settings", {})
     differences = [
-        f"{name} {running.get(name)}, not {value}"
+        "another access key" if name == "access_key" else f"{name} {running.get(name)}, not {value}"
         for name, value in asdict(settings).items()
         if running.get(name) != value
     ]

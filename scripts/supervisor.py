@@ -34,6 +34,7 @@ PORTS = {  # what each sets in TorchServe's environment, and TorchServe's own de
     "TS_GRPC_INFERENCE_PORT": 7070,
     "TS_GRPC_MANAGEMENT_PORT": 7071,
 }
+HTTPS_PORT = 443
 MAX_DEATHS = 5  # of one process ...
 DEATHS_WINDOW = 60.0  # ... within so many seconds, and the service gives up
 READY_TIMEOUT = 90.0  # seconds from the start to the first prediction
@@ -68,11 +69,49 @@ class Settings:
     archive: str  # absolute path
     workers: int | None  # None: as the archive says
     threads: int | None  # None: all cores
+    hosts: str | None = None  # names by which it may be asked, beside IP addresses and localhost
+    domain: str | None = None  # the name for which it speaks TLS; None: no TLS
+    certificate: str | None = None  # absolute path of a PEM file; None: one of Let's Encrypt
+    private_key: str | None = None  # absolute path of a PEM file; None: in the certificate's file
+    access_key: str | None = None  # None: everybody may ask for predictions
 
     @property
     def url(self) -> str:
+        """For users."""
+        if self.domain:
+            return f"https://{self.domain}{'' if self.port == HTTPS_PORT else f':{self.port}'}"
+        return self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """The same, on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        address = f"[{host}]" if ":" in host else host
+        return f"{'https' if self.domain else 'http'}://{address}:{self.port}"
+
+    @property
+    def gateway(self) -> dict[str, str]:
+        """These settings as deploy/Caddyfile wants them."""
+        names = " ".join(filter(None, (self.hosts, self.domain, self.host)))
+        variables = {"BIND": self.host, "HOSTS": names, "ACCESS_KEY": self.access_key or ""}
+        if self.domain is None:
+            return {
+                **variables,
+                "SITE": f"http://:{self.port}",
+                "HTTPS": "auto_https off",
+                "TLS": "",
+            }
+        # Caddy's own redirect from port 80, where the site has the port that browsers expect.
+        https = "" if self.port == HTTPS_PORT else "auto_https disable_redirects\n"
+        key = self.private_key or self.certificate
+        tls = f'tls "{self.certificate}" "{key}"' if self.certificate else ""
+        return {
+            **variables,
+            "SITE": f"https://{self.domain}:{self.port}, https://:{self.port}",
+            # A connection by IP address names no domain: the supervisor's own.
+            "HTTPS": f"{https}default_sni {self.domain}",
+            "TLS": tls,
+        }
 
 
 @dataclass
@@ -230,13 +269,14 @@ class Supervisor:
                 await asyncio.sleep(0.1)
 
     async def _announce(self) -> None:
-        classifier = Classifier(self.settings.url, timeout=5)
+        classifier = Classifier(self.settings.local_url, timeout=5, host=self.settings.domain)
         deadline = time.monotonic() + READY_TIMEOUT
         while not await asyncio.to_thread(classifier.is_ready):
             if time.monotonic() > deadline:
                 raise GaveUp(
                     f"no prediction succeeded within {READY_TIMEOUT:.0f} s of the start. "
-                    f"The reason is in {self.run_directory.logs}/worker.log or torchserve.log"
+                    f"The reason is in {self.run_directory.logs}: "
+                    "worker.log, torchserve.log or gateway.log"
                 )
             await asyncio.sleep(0.1)
         self._write_state("ready")
@@ -248,6 +288,7 @@ class Supervisor:
                 "pid": os.getpid(),
                 "status": status,
                 "url": self.settings.url,
+                "local_url": self.settings.local_url,
                 "inference": f"http://127.0.0.1:{self.ports['TS_INFERENCE_ADDRESS']}",
                 "management": self.management_url,
                 "metrics": f"http://127.0.0.1:{self.ports['TS_METRICS_ADDRESS']}",
@@ -288,7 +329,8 @@ class Supervisor:
             "PYTHONPATH": str(ROOT / "deploy" / "worker"),
             "GLIBC_TUNABLES": MALLOC,
         }
-        environment.pop("THREADS", None)
+        for name in ("THREADS", "ACCESS_KEY"):
+            environment.pop(name, None)
         if self.settings.threads is not None:
             environment["THREADS"] = str(self.settings.threads)
         return Child(
@@ -305,8 +347,7 @@ class Supervisor:
         ]
         environment = {
             **os.environ,
-            "HOST": self.settings.host,
-            "PORT": str(self.settings.port),
+            **self.settings.gateway,
             "PAGE": str(ROOT / "web_client"),
             "RUN": str(run.path),
             "SOCKETS": str(self.temporary / "gateway"),

@@ -9,7 +9,9 @@ result by less than one level of 255 on average.
 import io
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -32,11 +34,15 @@ JPEG_SCAN = b"\xff\xda"  # starts one; within one, 0xff is never followed by it 
 MAX_PIXELS = 50_000_000  # a 48-megapixel phone passes; 150 MB as RGB
 # A progressive JPEG goes over its pixels ten times or so; a crafted one thousands of times.
 MAX_SCANNED = 20 * MAX_PIXELS
+# Of larger ones (pixels) one is decoded at a time: each takes up to 18 bytes a pixel meanwhile.
+HEAVY = 12_500_000
 BAND = 4_000_000  # pixels that are converted at a time, so that no third copy is in memory
 
 # Ours is the stricter limit and is checked before a pixel is decoded; Pillow's would only add a
 # warning of its own.
 Image.MAX_IMAGE_PIXELS = None
+
+_heavy = Lock()
 
 
 def picture_format(data: bytes) -> str | None:
@@ -78,8 +84,23 @@ class Picture(NamedTuple):
     extent: Box
 
 
+def pixels(data: bytes, exact: bool = True) -> Pixels:
+    """A picture's bytes to the network's input. Raises a ClientError, by cause.
+
+    exact: of `network_input`.
+    """
+    image, format = _open(data)
+    with _heavy if image.width * image.height > HEAVY else nullcontext():
+        return network_input(*_load(image, format), exact)
+
+
 def decode(data: bytes) -> Picture:
     """The first frame, upright, all of it in memory. Raises a ClientError, by cause."""
+    return _load(*_open(data))
+
+
+def _open(data: bytes) -> tuple[Image.Image, str]:
+    """A picture within the limits, of which no pixel is decoded yet, and its format."""
     format = picture_format(data)
     if format is None:
         raise UnsupportedFormat
@@ -96,6 +117,10 @@ def decode(data: bytes) -> Picture:
     scans = data.count(JPEG_SCAN) if format == "JPEG" else 1
     if scans * image.width * image.height > MAX_SCANNED:
         raise TooManyScans(scans)
+    return image, format
+
+
+def _load(image: Image.Image, format: str) -> Picture:
     try:
         reduced = image.draft(image.mode, (JPEG_SIDE, JPEG_SIDE))
         size = reduced[1][2:] if reduced else image.size

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from handler.engines import Floats
 from handler.errors import ClientError, InternalError
 from handler.payload import picture_bytes
-from handler.picture import Pixels, decode, network_input
+from handler.picture import Pixels, pixels
 from handler.ranking import parse_top_k
 
 logger = logging.getLogger(__name__)
@@ -40,13 +40,12 @@ def prepare(
 ) -> Prepared | ClientError:
     """Parse and decode one request; an error is a result, so that it stays with this request.
 
-    exact: of `network_input`.
+    exact: of `pixels`.
     """
     try:
         asked = parse_top_k(headers.get(TOP_K), top_k, classes)
         content_type = headers.get(CONTENT_TYPE) or headers.get("content-type", "")
-        image, extent = decode(picture_bytes(row, content_type))
-        return Prepared(network_input(image, extent, exact), asked)
+        return Prepared(pixels(picture_bytes(row, content_type), exact), asked)
     except ClientError as error:
         return error
     except MemoryError:

@@ -1,6 +1,7 @@
 """Small files that ask for much: what each costs a worker, measured in a process of its own."""
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from scripts.run_directory import ROOT
+from scripts.supervisor import MALLOC
 from tests.test_picture import chunk, png_header, saved
 
 LIMIT = 5_000_000  # bytes, of a body
@@ -184,19 +186,22 @@ MEASURE = """
 import json, sys, time
 from pathlib import Path
 from handler.errors import ClientError
-from handler.picture import decode, network_input
+from concurrent.futures import ThreadPoolExecutor
+from handler.picture import pixels
 
 def status(name):
     line = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith(name))
     return int(line.split()[1]) / 1024
 
-network_input(*decode(Path("web_client/samples/cat.jpg").read_bytes()))
+pixels(Path("web_client/samples/cat.jpg").read_bytes())
+pool = ThreadPoolExecutor()
 for line in sys.stdin:
-    data = Path(line.strip()).read_bytes()
+    times, path = line.split()
+    data = Path(path).read_bytes()
     Path("/proc/self/clear_refs").write_text("5")
     before, started = status("VmRSS"), time.process_time()
     try:
-        network_input(*decode(data))
+        list(pool.map(pixels, [data] * int(times)))
         outcome = "accepted"
     except ClientError as error:
         outcome = error.type
@@ -204,7 +209,7 @@ for line in sys.stdin:
     print(json.dumps([outcome, seconds, status("VmHWM") - before]), flush=True)
 """
 
-Measure = Callable[[bytes], tuple[str, float, float]]
+Measure = Callable[..., tuple[str, float, float]]
 
 
 @pytest.fixture(scope="module")
@@ -212,12 +217,16 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measure]:
     path = tmp_path_factory.mktemp("bombs") / "picture"
     command = [sys.executable, "-c", MEASURE]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+    environment = {**os.environ, "GLIBC_TUNABLES": MALLOC}  # a worker's
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True
+    ) as process:
 
-        def measured(data: bytes) -> tuple[str, float, float]:
+        def measured(data: bytes, times: int = 1) -> tuple[str, float, float]:
+            """Outcome, seconds and MB of a file, so many times at once."""
             assert process.stdin and process.stdout
             path.write_bytes(data)
-            process.stdin.write(f"{path}\n")
+            process.stdin.write(f"{times} {path}\n")
             process.stdin.flush()
             outcome, seconds, memory = json.loads(process.stdout.readline())
             print(f"{len(data):,} bytes: {outcome}, {seconds * 1e3:.0f} ms, {memory:.0f} MB")
@@ -247,3 +256,11 @@ def test_the_largest_that_are_accepted(measure: Measure, name: str) -> None:
     assert outcome == "accepted"
     assert seconds < 3
     assert memory < 1000
+
+
+def test_of_the_largest_one_is_decoded_at_a_time(measure: Measure) -> None:
+    picture = ACCEPTED["WebP with alpha"]()
+    _, _, alone = measure(picture)
+    outcome, _, memory = measure(picture, times=4)
+    assert outcome == "accepted"
+    assert memory < alone + 100

@@ -253,8 +253,8 @@ def deadly_archive(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> P
             if name == "handler/request.py":
                 deadly = f"if data.endswith({DEADLY!r}):\n        os.kill(os.getpid(), 9)"
                 data += (
-                    "\nimport os\n_decode = decode\n"
-                    f"def decode(data):\n    {deadly}\n    return _decode(data)\n"
+                    "\nimport os\n_pixels = pixels\n"
+                    f"def pixels(data, exact):\n    {deadly}\n    return _pixels(data, exact)\n"
                 ).encode()
             target.writestr(name, data)
     return path

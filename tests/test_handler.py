@@ -16,7 +16,7 @@ from PIL import Image
 from handler import request
 from handler.errors import ClientError
 from handler.labels import read_labels
-from handler.picture import decode, network_input
+from handler.picture import Pixels, decode, network_input, pixels
 from handler.ranking import rank
 from handler.request import Prepared, lower_case, prepare
 from handler.resnet18_handler import ResNet18Handler
@@ -183,12 +183,12 @@ def test_an_unexpected_exception_stays_with_its_request(
     [expected], _ = answers(handler, GOOD[:1])
 
     # A picture that brought this about would be a bug to mend: the fault has to be injected.
-    def faulty(data: bytes) -> Image.Image:
+    def faulty(data: bytes, exact: bool) -> Pixels:
         if data == PICTURES[1]:
             raise KeyError("a fault in a library")
-        return decode(data)
+        return pixels(data, exact)
 
-    monkeypatch.setattr(request, "decode", faulty)
+    monkeypatch.setattr(request, "pixels", faulty)
     (bad, good), context = answers(handler, [GOOD[1], GOOD[0]])
 
     assert (bad["code"], bad["type"]) == (500, "internal_error")
@@ -199,10 +199,10 @@ def test_an_unexpected_exception_stays_with_its_request(
 
 
 def test_memory_error_is_torchserves(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exhausted(data: bytes) -> Image.Image:
+    def exhausted(data: bytes, exact: bool) -> Pixels:
         raise MemoryError
 
-    monkeypatch.setattr(request, "decode", exhausted)
+    monkeypatch.setattr(request, "pixels", exhausted)
     with pytest.raises(MemoryError):
         prepare({"body": PICTURES[0]}, {}, 3, 5)
 

@@ -31,8 +31,16 @@ def main() -> int:
     if not pictures:
         print("classify: no pictures there", file=sys.stderr)
         return 2
+
+    def say_why(reason: ServiceError) -> None:
+        if options.patience:
+            tqdm.write(f"classify: {reason}; trying for {options.patience:g} s", file=sys.stderr)
+
     classifier = Classifier(
-        options.url, patience=options.patience, access_key=os.environ.get("ACCESS_KEY")
+        options.url,
+        patience=options.patience,
+        access_key=os.environ.get("ACCESS_KEY"),
+        on_wait=say_why,
     )
 
     def classify(path: str) -> Result:
@@ -65,7 +73,7 @@ def parse_arguments() -> argparse.Namespace:
         "--patience",
         type=float,
         default=30,
-        help="seconds to go on trying while the service is busy or away (default: %(default)s)",
+        help="seconds to go on trying while no picture is answered (default: %(default)s)",
     )
     output = parser.add_mutually_exclusive_group()
     for name, help in (

@@ -1,6 +1,7 @@
 """The REST calls that the project's commands make, in one place."""
 
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 import requests
@@ -31,14 +32,18 @@ class Classifier:
         timeout: float = 40.0,
         access_key: str | None = None,
         host: str | None = None,
+        on_wait: Callable[[ServiceError], None] = lambda reason: None,
     ) -> None:
-        """patience: seconds to go on retrying one picture; timeout: seconds for one attempt.
+        """patience: seconds to go on retrying while no picture is answered.
 
-        host: the name that the service at `url`, on this machine, has a certificate for.
+        timeout: seconds for one attempt. host: the name that the service at `url`, on this machine,
+        has a certificate for. on_wait: told why, when answers stop coming.
         """
         self.url = url.rstrip("/")
         self.patience = patience
         self.timeout = timeout
+        self.on_wait = on_wait
+        self._silent_since: float | None = None
         self._session = _session(self.url)
         if access_key:
             self._session.headers["Authorization"] = f"Bearer {access_key}"
@@ -53,7 +58,6 @@ class Classifier:
         headers = {"Content-Type": "application/octet-stream"}
         if top_k is not None:
             headers["X-Top-K"] = str(top_k)
-        deadline = time.monotonic() + self.patience
         while True:
             pause = 0.5
             try:
@@ -68,14 +72,18 @@ class Classifier:
                     "unreachable", f"{self.url} can't be reached: {_cause(error)}"
                 )
             else:
-                if response.ok:
+                if response.status_code not in RETRIED:
+                    self._silent_since = None
+                    if not response.ok:
+                        raise _refusal(response)
                     items: list[Item] = response.json()
                     return items
                 failure = _refusal(response)
-                if response.status_code not in RETRIED:
-                    raise failure
                 pause = float(response.headers.get("Retry-After", pause))
-            if time.monotonic() + pause > deadline:
+            if self._silent_since is None:
+                self._silent_since = time.monotonic()
+                self.on_wait(failure)
+            if time.monotonic() + pause > self._silent_since + self.patience:
                 raise failure
             time.sleep(pause)
 

@@ -144,6 +144,8 @@ def start(settings: Settings, run: RunDirectory) -> None:
     run.create()
     run.write_state({})
     log = run.logs / "supervisor.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
     command = [sys.executable, "-m", "scripts.service", "serve", "--run-directory", str(run.path)]
     for name, value in asdict(settings).items():
         if value is not None and name != "access_key":  # that is inherited

@@ -13,6 +13,7 @@ LABELS ?= handler/imagenet_classes.tsv## the classes' names, one a line
 CALIBRATION ?= $(wildcard ../shared/images)## int8: folder of pictures to calibrate with (default: ../shared/images, else the samples)
 WORKERS ?=## workers (default: 1, which uses all cores)
 THREADS ?=## threads of a worker (default: all cores)
+MINUTES ?= 30## of the soak
 TORCH_INDEX ?=## package index for torch and torchvision alone
 PYTHON ?= $(shell command -v python3.11 || command -v python3)## Python 3.11, for the set-up
 
@@ -66,15 +67,24 @@ model_store/.settings-%: FORCE
 	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
 FORCE:
 
-.PHONY: test lint format
+.PHONY: test test-all lint format
 test: .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## everything CI runs
 	@$(RUN) scripts.find_browser > /dev/null
 	$(RUN) pytest
+
+test-all: test soak ## and for longer: large pictures for minutes, 200,000 fuzzed inputs, the soak
+	SECONDS_OF_LARGE_PICTURES=60 $(RUN) pytest -s tests/test_faults.py -k large_pictures
+	$(RUN) tests.fuzz --inputs 200000
 
 .PHONY: bench
 bench: .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## measure it beside a bare loop and other servers (FULL=1: more connections)
 	@command -v wrk > /dev/null || { echo 'bench needs wrk: apt-get install wrk' >&2; exit 1; }
 	$(RUN) benchmarks.run $(if $(FULL),--full) $(if $(WEIGHTS),--weights '$(WEIGHTS)') \
+		$(if $(CALIBRATION),--pictures '$(CALIBRATION)')
+
+.PHONY: soak
+soak: .venv/.installed-bench $(ARCHIVE) ## mixed traffic for MINUTES=30; fails on what rises
+	$(RUN) benchmarks.soak --minutes $(MINUTES) --precision $(PRECISION) \
 		$(if $(CALIBRATION),--pictures '$(CALIBRATION)')
 
 lint: .venv/.installed-dev ## style and types

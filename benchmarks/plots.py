@@ -21,6 +21,29 @@ COLOURS = {
 }
 
 
+def soak(results: dict[str, Any], path: Path) -> None:
+    """Memory of every process over time, and what else is counted."""
+    figure, (memory, counts) = plt.subplots(
+        2, 1, figsize=(7, 6), layout="constrained", sharex=True, height_ratios=(3, 2)
+    )
+    samples = results["samples"]
+    minutes = [each["seconds"] / 60 for each in samples]
+    roles = ("TorchServe", "worker", "gateway", "supervisor")
+    bands = [[each["pss"].get(role, 0) / 1e6 for each in samples] for role in roles]
+    memory.stackplot(
+        minutes, bands, labels=roles, colors=("#0072B2", "#56B4E9", "#E69F00", "#999999")
+    )
+    memory.set(ylabel="PSS, MB", ylim=(0, None))
+    memory.legend(fontsize="small", loc="lower right")
+    for name, label in (("fds", "file descriptors"), ("threads", "threads")):
+        counts.plot(minutes, [sum(each[name].values()) for each in samples], label=label)
+    counts.plot(minutes, [each["log bytes"]["logs"] / 1e3 for each in samples], label="logs, kB")
+    counts.set(xlabel="minutes", ylabel="all processes", ylim=(0, None))
+    counts.legend(fontsize="small", loc="lower right")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
 def write(results: dict[str, Any], directory: Path) -> None:
     throughput(results, directory / "throughput.png")
     latency(results, directory / "latency.png")

@@ -33,6 +33,7 @@ class Running:
     pid: int  # with its descendants, all that belongs to it
     seconds_to_first_answer: float
     form: bool = False  # takes pictures in a multipart form alone
+    logs: Path = Path()  # where it writes them
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def ours(inputs: Inputs, precision: str, one_core: bool = False) -> Iterator[Run
                 "gateway": (state["url"] + path, ""),
                 "direct": (state["inference"] + path, f"Bearer {run.key('inference')}"),
             }
-            yield Running(urls, state["pid"], seconds)
+            yield Running(urls, state["pid"], seconds, logs=run.logs)
         finally:
             subprocess.run(
                 [*command, "stop", *where], cwd=ROOT, check=True, stdout=subprocess.DEVNULL

@@ -196,6 +196,27 @@ def test_full_disk_for_logs(other: Service) -> None:
     assert requests.get(f"{other.url}/ready", timeout=20).ok
 
 
+def test_logs_are_bounded(other: Service) -> None:
+    """One that is full is put aside, and of these two are kept; both processes log their start."""
+    limit = 10 << 20
+    other.run.create()
+    for name in ("worker.log", "worker.1.log", "worker.2.log", "gateway.log"):
+        (other.run.logs / name).write_bytes(b"x" * limit)
+    for day in (1, 2):
+        aside = other.run.logs / f"gateway-2026-01-0{day}T00-00-00.000-size.log.gz"
+        aside.write_bytes(b"x" * limit)
+    assert other.start().returncode == 0
+    oldest = other.run.logs / "gateway-2026-01-01T00-00-00.000-size.log.gz"
+    wait_until(lambda: not oldest.exists(), 10, "the gateway has put its log aside")
+    sizes = {path.name: path.stat().st_size for path in other.run.logs.iterdir()}
+    print(sizes)
+    for name in ("gateway", "worker"):
+        full = [size for file, size in sizes.items() if file.startswith(name)]
+        assert 2 <= len(full) <= 3 + (name == "gateway")  # with its standard output
+        assert sizes[f"{name}.log"] < limit / 2
+    assert sum(sizes.values()) < 3 * 3 * limit
+
+
 def test_sigterm_under_load(other: Service, samples: list[bytes]) -> None:
     assert other.start().returncode == 0
     supervisor = other.run.state()["pid"]

@@ -1,3 +1,4 @@
+import { keyHeaders, keyRefused } from "./key.js";
 import { Problem } from "./problem.js";
 import { hasProblemText } from "./strings.js";
 
@@ -9,11 +10,13 @@ const SHOWN = 3;
 
 /** For answers that carry no word of the service, such as a foreign proxy's. */
 const TYPE_OF_STATUS = {
+  401: "unauthorized",
   404: "not_found",
   405: "method_not_allowed",
   411: "length_required",
   413: "body_too_large",
   415: "unsupported_format",
+  421: "wrong_host",
   422: "corrupt_picture",
   429: "busy",
   502: "unavailable",
@@ -40,19 +43,21 @@ export async function classify(picture, signal, onWait) {
 }
 
 async function request(picture, signal) {
-  const { response, text } = await send(picture, signal);
+  const { response, text } = await send(picture, keyHeaders(), signal);
   const answer = parse(text);
   if (response.ok) {
     if (!isResults(answer)) throw new Problem("bad_answer");
     return answer.slice(0, SHOWN);
   }
-  const problem = new Problem(problemType(response.status, answer), { status: response.status });
+  const type = problemType(response.status, answer);
+  if (type === "unauthorized") throw new Problem(keyRefused());
+  const problem = new Problem(type, { status: response.status });
   if (response.status === 429 || response.status === 503) problem.wait = retryAfter(response);
   throw problem;
 }
 
 /** The response and its whole text: the time limit covers both. */
-async function send(picture, signal) {
+async function send(picture, headers, signal) {
   const controller = new AbortController();
   const abort = () => controller.abort();
   let late = false;
@@ -65,6 +70,7 @@ async function send(picture, signal) {
     signal.throwIfAborted();
     const response = await fetch(ADDRESS, {
       method: "POST",
+      headers,
       body: picture,
       signal: controller.signal,
     });

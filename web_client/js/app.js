@@ -1,4 +1,5 @@
 import { classify } from "./api.js";
+import { keepKey } from "./key.js";
 import { preferredLanguage, rememberLanguage } from "./language.js";
 import { checkedFormat, prepared } from "./picture.js";
 import { Problem } from "./problem.js";
@@ -45,7 +46,9 @@ async function start(load, about = {}) {
     const results = await classify(upload, controller.signal, (type, seconds) => {
       if (!replaced()) update({ phase: "waiting", wait: { type, seconds } });
     });
-    if (!replaced()) update({ phase: "done", results, problem: null });
+    if (replaced()) return;
+    update({ phase: "done", results, problem: null });
+    find("key-form").reset();
   } catch (error) {
     if (!replaced()) fail(error);
   }
@@ -58,6 +61,8 @@ function fail(error) {
   if (!job.shown) hidePicture();
   if (error instanceof Problem) {
     update({ phase: "failed", problem: error });
+    // Where retry() put the focus it goes on to the field; elsewhere it stays.
+    if (error.asksForKey && document.activeElement === find("answer")) find("key").select();
   } else {
     update({ phase: "failed", problem: new Problem("page_error") });
     reportError(error);
@@ -92,17 +97,22 @@ function drop(event) {
   update({ dragging: false });
   const files = [...event.dataTransfer.files];
   if (files.length) startFiles(files);
-  else update({ problem: new Problem("nothing_dropped") });
+  else noFiles("nothing_dropped");
 }
 
 function paste(event) {
   const files = [...(event.clipboardData?.files ?? [])];
   if (!files.length) {
-    update({ problem: new Problem("nothing_pasted") });
+    noFiles("nothing_pasted");
     return;
   }
   event.preventDefault();
   startFiles(files);
+}
+
+function noFiles(type) {
+  // Text may be the key that the page asks for.
+  if (!state.problem?.asksForKey) update({ problem: new Problem(type) });
 }
 
 /** Without this a drop would open the picture in place of the page. */
@@ -121,6 +131,13 @@ function retry() {
   // The button disappears; the focus must not.
   find("answer").focus();
   start(job.load, job.about);
+}
+
+function useKey(event) {
+  // Sending the form itself would leave the page, and its policy forbids it.
+  event.preventDefault();
+  keepKey(find("key").value);
+  retry();
 }
 
 function switchLanguage(event) {
@@ -149,6 +166,7 @@ find("photo").addEventListener("click", () => find("camera").click());
 find("file").addEventListener("change", startInput);
 find("camera").addEventListener("change", startInput);
 find("retry").addEventListener("click", retry);
+find("key-form").addEventListener("submit", useKey);
 find("samples").addEventListener("click", startSample);
 find("preview").addEventListener("error", previewFailed);
 for (const button of document.querySelectorAll("button[data-language]")) {

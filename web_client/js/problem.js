@@ -9,6 +9,8 @@ const RETRYABLE = new Set([
   "unexpected",
 ]);
 
+const ASKING_FOR_KEY = new Set(["unauthorized", "wrong_key"]);
+
 /**
  * What kept a picture from its answer, as a word that strings.js has a sentence for in each
  * language. It keeps the word, not the sentence, so that the language can change afterwards.
@@ -24,5 +26,10 @@ export class Problem extends Error {
   /** Whether sending the same picture again can help. */
   get retryable() {
     return RETRYABLE.has(this.type);
+  }
+
+  /** Whether it takes an access key to go on. */
+  get asksForKey() {
+    return ASKING_FOR_KEY.has(this.type);
   }
 }

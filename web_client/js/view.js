@@ -80,6 +80,8 @@ function renderAnswer(state) {
   find("problem").hidden = !problem;
   setText(find("error"), problem ? problemText(language, problem) : "");
   find("retry").hidden = !problem?.retryable;
+  find("key-form").hidden = !problem?.asksForKey;
+  find("key").setAttribute("aria-invalid", String(problem?.type === "wrong_key"));
   const guesses = results ?? [];
   draw(find("results"), [language, guesses], () =>
     guesses.map((guess) => guessItem(guess, language)),

@@ -22,7 +22,7 @@ def main() -> int:
         action="append",
         default=[],
         metavar="FILE",
-        help="what to install beside requirements.txt",
+        help="lock to install beside requirements.txt",
     )
     parser.add_argument("--torch-index", help="package index for torch and torchvision alone")
     options = parser.parse_args()
@@ -38,9 +38,8 @@ def main() -> int:
         if not python.exists():
             subprocess.run([sys.executable, "-m", "venv", options.directory], check=True)
         link_checkout(python)
+        install_locks(python, ["requirements.txt", *options.requirements])
         install_torch(python, options.torch_index)
-        files = ["requirements.txt", *options.requirements]
-        pip(python, *(argument for file in files for argument in ("-r", str(ROOT / file))))
     except subprocess.CalledProcessError as error:
         print(f"set-up: {' '.join(map(str, error.cmd))} failed; see above", file=sys.stderr)
         return 1
@@ -53,17 +52,28 @@ def link_checkout(python: Path) -> None:
         (site_packages / "checkout.pth").write_text(f"{ROOT}\n")
 
 
+def install_locks(python: Path, files: list[str]) -> None:
+    """Nothing but what the locks name, with the hashes they give."""
+    locks = [argument for file in files for argument in ("-r", str(ROOT / file))]
+    pip(python, "--require-hashes", "--no-deps", *locks)
+
+
 def install_torch(python: Path, index: str | None) -> None:
+    """torch and torchvision by version alone: their builds differ, and so do the hashes.
+
+    After the locks: what the two need is there by then, its hashes checked. What comes now is they
+    and, with a CUDA build, its libraries.
+    """
     pinned = [
         line.split()[0]
-        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        for line in (ROOT / "requirements.in").read_text().splitlines()
         if line.startswith(("torch==", "torchvision=="))
     ]
     if index:
         pip(python, "--index-url", index, *pinned)
         return
     report = subprocess.run(
-        [python, "-m", "pip", "install", "--dry-run", "--quiet", "--report", "-", *pinned],
+        pip_command(python, "--dry-run", "--quiet", "--report", "-", *pinned),
         check=True,
         stdout=subprocess.PIPE,
     )
@@ -78,8 +88,13 @@ def install_torch(python: Path, index: str | None) -> None:
 
 
 def pip(python: Path, *arguments: str) -> None:
-    command = [str(python), *["-m", "pip", "install", "--disable-pip-version-check"], *arguments]
-    subprocess.run(command, check=True)
+    subprocess.run(pip_command(python, *arguments), check=True)
+
+
+def pip_command(python: Path, *arguments: str) -> list[str]:
+    """Wheels alone: to build a source distribution pip fetches tools whose hashes nobody checks."""
+    options = ("--disable-pip-version-check", "--only-binary", ":all:")
+    return [str(python), "-m", "pip", "install", *options, *arguments]
 
 
 if __name__ == "__main__":

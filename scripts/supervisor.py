@@ -317,7 +317,8 @@ class Supervisor:
             "-ncs",
         ]
         environment = {
-            **os.environ,
+            # A setting of TorchServe in the user's environment would win over config.properties.
+            **{name: value for name, value in os.environ.items() if not name.startswith("TS_")},
             **{
                 name: f"http://127.0.0.1:{port}" if name.endswith("ADDRESS") else str(port)
                 for name, port in self.ports.items()

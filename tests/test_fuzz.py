@@ -19,10 +19,10 @@ def test_mutated_bodies(tmp_path: Path) -> None:
 
 
 def test_a_fault_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(data: bytes) -> None:
+    def faulty(data: bytes, exact: bool) -> None:
         raise MemoryError if data else KeyError
 
-    monkeypatch.setattr(request, "decode", faulty)
+    monkeypatch.setattr(request, "pixels", faulty)
     assert fuzz.outcome(b"x", "", "3") == "!MemoryError: "
     monkeypatch.setattr(request, "picture_bytes", lambda *_: b"")
     assert fuzz.outcome(b"x", "", "3") == "!internal error"

@@ -216,12 +216,14 @@ def test_who_waits_too_long_is_refused(service: Service) -> None:
     go_on = threading.Timer(35, os.kill, (torchserve, signal.SIGCONT))
     os.kill(torchserve, signal.SIGSTOP)
     go_on.start()
+    started = time.monotonic()
     answers = burst(service, 315)
+    assert time.monotonic() - started < 45
     go_on.join()
     refused = [answer for answer in answers if answer.status_code != 200]
-    assert 10 <= len(refused) <= 20  # all but those the gateway had sent on
+    assert len(refused) >= 10
     for answer in refused:
-        assert error(answer) == (429, "busy")
+        assert error(answer) in ((429, "busy"), (503, "unavailable"))
         assert int(answer.headers["retry-after"]) >= 1
     assert service.predict(CAT).status_code == 200
 

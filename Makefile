@@ -73,7 +73,7 @@ test: .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-in
 	$(RUN) pytest
 
 test-all: test soak ## and for longer: large pictures for minutes, 200,000 fuzzed inputs, the soak
-	SECONDS_OF_LARGE_PICTURES=60 $(RUN) pytest -s tests/test_faults.py -k large_pictures
+	SECONDS_OF_LARGE_PICTURES=60 $(RUN) pytest -s -m 'long or not long' -k 'large_pictures or thousand or too_long'
 	$(RUN) tests.fuzz --inputs 200000
 
 .PHONY: bench

@@ -3,9 +3,14 @@
 Real pictures have dozens. A file of 5 MB can have so many that reading them takes seconds.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Literal
 
 MAX_PIECES = 5_000
+
+SCAN = 0xDA  # JPEG's markers (ITU T.81, table B.1)
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def is_overloaded(data: bytes, format: str) -> bool:
@@ -33,14 +38,33 @@ def _png(data: bytes) -> bool:
 
 
 def _jpeg(data: bytes) -> bool:
-    """Segments up to the first scan (ITU T.81, B.1.1), and bytes between them."""
-    at = 2
-    for _ in range(MAX_PIECES):
-        if at >= len(data) or data[at : at + 2] == b"\xff\xda":
-            return False
-        has_length = data[at] == 0xFF and b"\xc0" <= data[at + 1 : at + 2] < b"\xff"
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big") if has_length else 1
-    return True
+    return sum(1 for _ in islice(_segments(data), MAX_PIECES + 1)) > MAX_PIECES
+
+
+def scans(data: bytes) -> int:
+    """How many times, at most, the decoder goes over a JPEG's pixels."""
+    components, progressive = 0, False
+    for marker, at in islice(_segments(data), MAX_PIECES):
+        if marker in FRAMES:
+            components, progressive = int.from_bytes(data[at + 7 : at + 8]), marker & 3 == 2
+        # Where the first scan has all that there is, the decoder stops after it.
+        elif marker == SCAN and not progressive and data[at + 2 : at + 3] >= bytes([components]):
+            return 1
+    # Within a scan 0xff is never followed by a scan's marker (B.1.1.5).
+    return data.count(bytes([0xFF, SCAN]))
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Marker and place of a JPEG's segments up to its first scan (ITU T.81, B.1.1).
+
+    Bytes between them have the marker 0.
+    """
+    at, marker = 2, 0
+    while at < len(data) and marker != SCAN:
+        marker = int.from_bytes(data[at + 1 : at + 2]) if data[at] == 0xFF else 0
+        has_length = 0xC0 <= marker < 0xFF
+        yield (marker, at + 2) if has_length else (0, at)
+        at += 2 + int.from_bytes(data[at + 2 : at + 4]) if has_length else 1
 
 
 def _gif(data: bytes) -> bool:

@@ -19,7 +19,7 @@ from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resize
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
-from handler.ballast import is_overloaded
+from handler.ballast import is_overloaded, scans
 from handler.errors import CorruptPicture, PictureTooLarge, TooManyScans, UnsupportedFormat
 
 Pixels = NDArray[np.uint8]
@@ -30,7 +30,6 @@ CROP = 224  # pixels
 # A JPEG is decoded at 1/2, 1/4 or 1/8 where its shorter side keeps so many pixels: by the decoder,
 # which is cheap, and never by more than half of what the resize to RESIZE still has to do.
 JPEG_SIDE = 2 * RESIZE
-JPEG_SCAN = b"\xff\xda"  # starts one; within one, 0xff is never followed by it (ITU T.81, B.1.1.5)
 MAX_PIXELS = 50_000_000  # a 48-megapixel phone passes; 150 MB as RGB
 # A progressive JPEG goes over its pixels ten times or so; a crafted one thousands of times.
 MAX_SCANNED = 20 * MAX_PIXELS
@@ -114,9 +113,9 @@ def _open(data: bytes) -> tuple[Image.Image, str]:
         raise CorruptPicture(format) from error
     if image.width * image.height > MAX_PIXELS:
         raise PictureTooLarge(image.width, image.height, MAX_PIXELS)
-    scans = data.count(JPEG_SCAN) if format == "JPEG" else 1
-    if scans * image.width * image.height > MAX_SCANNED:
-        raise TooManyScans(scans)
+    passes = scans(data) if format == "JPEG" else 1
+    if passes * image.width * image.height > MAX_SCANNED:
+        raise TooManyScans(passes)
     return image, format
 
 

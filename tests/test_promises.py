@@ -34,7 +34,7 @@ VARIANTS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("precision", [pytest.param("fp32", marks=pytest.mark.long), "int8"])
 def test_a_thousand_pictures_in_a_row(
     precision: str, request: pytest.FixtureRequest, labelled: list[tuple[Path, int]]
 ) -> None:

@@ -210,6 +210,7 @@ def test_a_burst_waits_for_its_turn(service: Service) -> None:
     assert {answer.status_code for answer in burst(service, 315)} == {200}
 
 
+@pytest.mark.long
 def test_who_waits_too_long_is_refused(service: Service) -> None:
     """TorchServe stands still for longer than the gateway keeps requests waiting."""
     torchserve = service.child_pid("org.pytorch.serve.ModelServer")

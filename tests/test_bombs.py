@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from handler.ballast import scans
 from scripts.run_directory import ROOT
 from scripts.supervisor import MALLOC
 from tests.test_picture import chunk, png_header, saved
@@ -256,6 +257,17 @@ def test_the_largest_that_are_accepted(measure: Measure, name: str) -> None:
     assert outcome == "accepted"
     assert seconds < 3
     assert memory < 1000
+
+
+@pytest.mark.parametrize(
+    ("frame", "first_scan", "expected"),
+    [(0xC0, 3, 1), (0xC0, 1, 9), (0xC1, 2, 9), (0xC2, 3, 9), (0xC4, 3, 1)],
+)
+def test_scans(frame: int, first_scan: int, expected: int) -> None:
+    """Of three components: all in one scan, which is then the last, or by and by."""
+    head = b"\xff" + bytes([frame]) + b"\0\x0b\x08\0\x10\0\x10\3" + b"\1\x11\0"
+    scan = b"\xff\xda\0\3" + bytes([first_scan]) + b"\0\xff\0"
+    assert scans(b"\xff\xd8" + head + scan * 9) == expected
 
 
 def test_of_the_largest_one_is_decoded_at_a_time(measure: Measure) -> None:

@@ -141,3 +141,21 @@ def median(runs: list[Run], name: str) -> float:
 def spread(values: list[float], digits: int = 1) -> str:
     middle = statistics.median(values)
     return f"{middle:.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def soak(results: dict[str, Any]) -> str:
+    asked = sum(results["requests"].values())
+    replaced = ", ".join(results["replaced"]) or "no process"
+    lines = [
+        f"{results['minutes']:g} minutes at {results['precision']}, {results['clients']} clients:",
+        f"{asked:,} requests, {results['wrong_count']} answered wrongly, {replaced} replaced.",
+        "",
+        "| | median | greatest | slope an hour | |",
+        "| --- | --: | --: | --: | --- |",
+    ]
+    for name, each in results["trends"].items():
+        lines.append(
+            f"| {name} | {each['median']:,.0f} | {each['greatest']:,.0f} "
+            f"| {each['slope per hour']:+,.1f} | {'rising' if each['rising'] else 'level'} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -23,14 +23,14 @@ import requests
 from scipy import stats
 from tqdm import tqdm
 
-from benchmarks import plots, traffic
+from benchmarks import plots, report, traffic
 from benchmarks.run import colour_jpegs, machine
 from benchmarks.servers import Inputs, ours
 from scripts.run_directory import ROOT
 
 CLIENTS = 8
 SAMPLES = 180  # in a run
-WARM_UP = 1 / 3  # of the run: pools and caches are filling
+WARM_UP = 1 / 2  # of the run: pools and caches are filling
 # What counts as rising: more than this share over the judged part of the run, by the median of all
 # slopes (Theil and Sen), where the order of the values is no accident (Kendall's tau).
 RISE = 0.05
@@ -46,11 +46,12 @@ def main() -> int:
         url = running.urls["gateway"][0].removesuffix(traffic.PREDICT)
         clients = Clients(url, pictures)
         samples = observe(running.pid, running.logs, clients, options.minutes * 60)
-    trends = {name: trend(samples, name) for name in ("pss", "fds", "threads", "log bytes")}
+    trends = trends_of(samples)
     results = {
         "machine": machine(),
         "precision": options.precision,
         "minutes": options.minutes,
+        "clients": CLIENTS,
         "requests": dict(clients.kinds.most_common()),
         "wrong": clients.wrong[:20],
         "wrong_count": len(clients.wrong),
@@ -64,7 +65,7 @@ def main() -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "soak.json").write_text(json.dumps(results) + "\n")
     plots.soak(results, options.output / "soak.png")
-    text = markdown(results)
+    text = report.soak(results)
     (options.output / "soak.md").write_text(text, "utf-8")
     print(text)
     rising = [name for name, each in trends.items() if each["rising"]]
@@ -188,40 +189,37 @@ def total(sample: dict[str, Any], name: str) -> float:
     return float(sum(sample[name].values()))
 
 
-def trend(samples: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    """How the sum over all processes changes after the warm-up."""
-    judged = samples[round(len(samples) * WARM_UP) :]
-    hours = [each["seconds"] / 3600 for each in judged]
-    values = [total(each, name) for each in judged]
+def trends_of(samples: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By what the table calls it: of all processes, and the memory of each."""
+    rows: dict[str, list[float]] = {}
+    for each in samples:
+        for name, unit, of in (
+            ("memory (PSS), MB", 1e6, "pss"),
+            ("file descriptors", 1, "fds"),
+            ("threads", 1, "threads"),
+            ("logs, kB", 1e3, "log bytes"),
+        ):
+            rows.setdefault(name, []).append(total(each, of) / unit)
+        for role in samples[0]["pss"]:
+            rows.setdefault(f"{role}'s memory, MB", []).append(each["pss"].get(role, 0) / 1e6)
+    hours = [each["seconds"] / 3600 for each in samples]
+    return {name: trend(hours, values) for name, values in rows.items()}
+
+
+def trend(hours: list[float], values: list[float]) -> dict[str, Any]:
+    """How the values change after the warm-up."""
+    greatest = max(values)
+    first = round(len(values) * WARM_UP)
+    hours, values = hours[first:], values[first:]
     middle = stats.scoreatpercentile(values, 50)
     slope = float(stats.theilslopes(values, hours).slope)
     order = stats.kendalltau(hours, values).pvalue if len(set(values)) > 1 else 1.0
     return {
         "median": float(middle),
-        "greatest": max(total(each, name) for each in samples),
+        "greatest": greatest,
         "slope per hour": slope,
         "rising": bool(slope * (hours[-1] - hours[0]) > RISE * max(middle, 1) and order < ACCIDENT),
     }
-
-
-def markdown(results: dict[str, Any]) -> str:
-    asked = sum(results["requests"].values())
-    replaced = ", ".join(results["replaced"]) or "no process"
-    lines = [
-        f"{results['minutes']:g} minutes at {results['precision']}, {CLIENTS} clients:",
-        f"{asked:,} requests, {results['wrong_count']} answered wrongly, {replaced} replaced.",
-        "",
-        "| all processes | median | greatest | slope an hour | |",
-        "| --- | --: | --: | --: | --- |",
-    ]
-    units = {"pss": ("memory (PSS), MB", 1e6), "log bytes": ("logs, kB", 1e3)}
-    for name, each in results["trends"].items():
-        label, unit = units.get(name, ({"fds": "file descriptors"}.get(name, name), 1))
-        lines.append(
-            f"| {label} | {each['median'] / unit:,.0f} | {each['greatest'] / unit:,.0f} "
-            f"| {each['slope per hour'] / unit:+,.1f} | {'rising' if each['rising'] else 'level'} |"
-        )
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

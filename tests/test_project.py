@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import markdown
+from benchmarks import report
 from scripts.run_directory import ROOT
 
 README = ROOT / "README.md"
@@ -50,9 +50,18 @@ def test_readme_names_what_exists() -> None:
 def test_performance_page_is_what_was_measured() -> None:
     results = json.loads((ROOT / "docs" / "performance" / "results.json").read_text())
     text = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    assert markdown(results).strip() in text
-    for path in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (ROOT / "docs" / path).exists(), path
+    assert report.markdown(results).strip() in text
+
+
+def test_reliability_page_has_the_soak_that_was_recorded() -> None:
+    results = json.loads((ROOT / "docs" / "reliability" / "soak.json").read_text())
+    assert report.soak(results).strip() in (ROOT / "docs" / "reliability.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_links_of_the_documents(page: Path) -> None:
+    for path in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+        assert (page.parent / path).exists(), path
 
 
 @pytest.mark.parametrize("name", ["service", "manage", "classify", "build_archive", "set_up"])

@@ -11,6 +11,7 @@ MAX_PIECES = 5_000
 
 SCAN = 0xDA  # JPEG's markers (ITU T.81, table B.1)
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+ALONE = {*range(0xD0, 0xDA)}  # restarts, start and end of the image: no length follows
 
 
 def is_overloaded(data: bytes, format: str) -> bool:
@@ -57,12 +58,12 @@ def scans(data: bytes) -> int:
 def _segments(data: bytes) -> Iterator[tuple[int, int]]:
     """Marker and place of a JPEG's segments up to its first scan (ITU T.81, B.1.1).
 
-    Bytes between them have the marker 0.
+    Markers without a length and bytes between them have the marker 0.
     """
     at, marker = 2, 0
     while at < len(data) and marker != SCAN:
         marker = int.from_bytes(data[at + 1 : at + 2]) if data[at] == 0xFF else 0
-        has_length = 0xC0 <= marker < 0xFF
+        has_length = 0xC0 <= marker < 0xFF and marker not in ALONE
         yield (marker, at + 2) if has_length else (0, at)
         at += 2 + int.from_bytes(data[at + 2 : at + 4]) if has_length else 1
 

@@ -61,6 +61,17 @@ def jpeg_scans(width: int, height: int, scans: int) -> bytes:
     return data[:last] + scan * count + b"\xff\xd9"
 
 
+def behind_restart(data: bytes) -> bytes:
+    """A restart marker has no length: who takes what follows for one goes on in the wrong place.
+
+    There the file, 65,472 bytes after the marker that follows, says that it has one scan.
+    """
+    lie = b"\xff\xfe" + (0xFFC0).to_bytes(2) + b"\0" * 0xFFBE
+    plain = saved(Image.new("L", (8, 8)), "JPEG")[2:-2]
+    comment = b"\xff\xfe" + (2 + len(plain)).to_bytes(2) + plain
+    return data[:2] + b"\xff\xd0" + lie + comment + data[2:]
+
+
 def gif_frames() -> bytes:
     plain = solid(8, 8, "P", "GIF")
     start = plain.index(b",")
@@ -126,6 +137,9 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "TIFF of 65,535 tags": lambda: tiff([(i, 4, 1, number(1)) for i in range(65_535)]),
     "TIFF directory that follows itself": lambda: tiff(TIFF_PICTURE[:2], 8),
     "JPEG of very many scans": lambda: jpeg_scans(7_000, 7_000, 10_000),
+    "JPEG of very many scans behind a restart": lambda: behind_restart(
+        jpeg_scans(7_000, 7_000, 10_000)
+    ),
 }
 
 EITHER: dict[str, Callable[[], bytes]] = {

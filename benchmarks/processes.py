@@ -14,7 +14,7 @@ class Cost:
 
 
 def cost(pid: int) -> Cost:
-    processes = _tree(pid)
+    processes = tree(pid)
     return Cost(sum(cpu_seconds(process) for process in processes), sum(map(_pss, processes)))
 
 
@@ -23,7 +23,7 @@ def cpu_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _tree(pid: int) -> list[psutil.Process]:
+def tree(pid: int) -> list[psutil.Process]:
     root = psutil.Process(pid)
     return [root, *root.children(recursive=True)]
 

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import requests
 from scipy import stats
 from tqdm import tqdm
 
 from benchmarks import plots, report, traffic
+from benchmarks.processes import tree
 from benchmarks.run import colour_jpegs, machine
 from benchmarks.servers import Inputs, ours
 from scripts.run_directory import ROOT
@@ -55,10 +55,7 @@ def main() -> int:
         "requests": dict(clients.kinds.most_common()),
         "wrong": clients.wrong[:20],
         "wrong_count": len(clients.wrong),
-        "replaced": sorted(
-            {name for each in samples for name in each["pids"]}
-            - {name for name in samples[0]["pids"] if same(samples, name)}
-        ),
+        "replaced": replaced(samples),
         "trends": trends,
         "samples": samples,
     }
@@ -168,11 +165,10 @@ def observe(pid: int, logs: Path, clients: Clients, seconds: float) -> list[dict
 
 
 def sample(pid: int, logs: Path) -> dict[str, Any]:
-    supervisor = psutil.Process(pid)
     values: dict[str, Any] = {"pids": {}, "pss": {}, "fds": {}, "threads": {}}
-    for process in (supervisor, *supervisor.children(recursive=True)):
+    for process in tree(pid):
         role = {"java": "TorchServe", "caddy": "gateway"}.get(process.name(), "worker")
-        role = "supervisor" if process == supervisor else role
+        role = "supervisor" if process.pid == pid else role
         values["pids"][role] = process.pid
         values["pss"][role] = process.memory_full_info().pss
         values["fds"][role] = process.num_fds()
@@ -181,8 +177,10 @@ def sample(pid: int, logs: Path) -> dict[str, Any]:
     return values
 
 
-def same(samples: list[dict[str, Any]], role: str) -> bool:
-    return len({each["pids"].get(role) for each in samples}) == 1
+def replaced(samples: list[dict[str, Any]]) -> list[str]:
+    """Roles that were not the same process all the time."""
+    seen = {role for each in samples for role in each["pids"]}
+    return sorted(role for role in seen if len({each["pids"].get(role) for each in samples}) > 1)
 
 
 def total(sample: dict[str, Any], name: str) -> float:

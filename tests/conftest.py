@@ -20,6 +20,8 @@ from scripts.client import Management, ServiceError
 from scripts.run_directory import ROOT, RunDirectory
 from scripts.supervisor import free_port
 
+os.environ.pop("ACCESS_KEY", None)  # of another service; ours have none but in the tests of keys
+
 SAMPLES = ROOT / "web_client" / "samples"
 SHARED = ROOT.parent / "shared"
 ARCHIVES = {name: ROOT / "model_store" / f"resnet18-{name}.mar" for name in ("fp32", "int8")}

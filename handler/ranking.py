@@ -1,7 +1,7 @@
 """From probabilities to the ranked classes of an answer."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ Item = TypedDict(
         "class_id": int,
         "wnid": str | None,
         "confidence": float,
+        "heatmap": NotRequired[list[list[float]]],
     },
 )
 

@@ -14,15 +14,19 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "x-client-content-type"  # set by the gateway, which sends every body on as bytes
 TOP_K = "x-top-k"
+ARRIVAL = "x-request-start"  # set by the gateway: milliseconds of Unix time
+EXPLAIN = "explain"  # set by TorchServe for /explanations
 
 
 class Prepared(NamedTuple):
     pixels: Pixels
     top_k: int
+    explain: bool
 
 
 class Classified(NamedTuple):
     probabilities: Floats  # float32 [classes]
+    feature_maps: Floats | None  # float32 [512, 7, 7], where an explanation is asked for
     top_k: int
 
 
@@ -45,7 +49,8 @@ def prepare(
     try:
         asked = parse_top_k(headers.get(TOP_K), top_k, classes)
         content_type = headers.get(CONTENT_TYPE) or headers.get("content-type", "")
-        return Prepared(pixels(picture_bytes(row, content_type), exact), asked)
+        picture = pixels(picture_bytes(row, content_type), exact)
+        return Prepared(picture, asked, headers.get(EXPLAIN) == "True")
     except ClientError as error:
         return error
     except MemoryError:

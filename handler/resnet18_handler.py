@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 
 from handler import engines
+from handler.engines import Floats
 from handler.errors import ClientError, CondemnedPicture
+from handler.explanation import CLASSIFIER, explain
 from handler.labels import read_labels
 from handler.picture import CROP
 from handler.quarantine import Quarantine, digest
 from handler.ranking import rank
-from handler.request import Classified, Prepared, lower_case, prepare
+from handler.request import ARRIVAL, Classified, Prepared, lower_case, prepare
+from handler.timing import Timing
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +38,8 @@ class ResNet18Handler:
         self.top_k = int(context.model_yaml_config["handler"]["top_k"])
         self.card: Card = json.loads((directory / "model_card.json").read_text("utf-8"))
         self.labels = read_labels(directory / "labels.tsv")
+        # Mapped: of 2 MB an explanation reads the rows of its classes.
+        self.classifier: Floats = np.load(directory / CLASSIFIER, mmap_mode="r")
         # At fp32 the answers are PyTorch's, close calls included; int8 itself differs by more.
         self.exact = self.card["precision"] == "fp32"
         threads = int(os.environ.get("THREADS") or len(os.sched_getaffinity(0)))
@@ -64,14 +69,21 @@ class ResNet18Handler:
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """Answer a batch; what is wrong with one request stays with that request."""
+        timing = Timing()
         headers = [lower_case(context.get_all_request_header(i)) for i in range(len(data))]
         digests = [digest(row) for row in data]
         groups, condemned = self.quarantine.groups(digests)
         results: dict[int, Result] = {i: CondemnedPicture() for i in condemned}
         for group in groups:  # nearly always one
             with self.quarantine.at_work([digests[i] for i in group]):
-                outcomes = self.preprocess([data[i] for i in group], [headers[i] for i in group])
-                results.update(zip(group, self.inference(outcomes), strict=True))
+                with timing.share("preprocess"):
+                    rows = [data[i] for i in group]
+                    outcomes = self.preprocess(rows, [headers[i] for i in group])
+                with timing.share("inference"):
+                    results.update(zip(group, self.inference(outcomes), strict=True))
+        for i, fields in enumerate(headers):
+            timing_header = timing.header(fields.get(ARRIVAL, ""))
+            context.set_response_header(i, "server-timing", timing_header)
         return self.postprocess([results[i] for i in range(len(data))], context)
 
     def preprocess(
@@ -91,12 +103,17 @@ class ResNet18Handler:
     def inference(self, outcomes: Sequence[Outcome]) -> list[Result]:
         """Each picture classified; what is none stays as it is."""
         pictures = [outcome.pixels for outcome in outcomes if isinstance(outcome, Prepared)]
-        # Copied: an engine may use the memory again for the next batch.
-        rows = iter(self.engine.infer(np.stack(pictures))[0].copy() if pictures else ())
-        return [
-            Classified(next(rows), outcome.top_k) if isinstance(outcome, Prepared) else outcome
-            for outcome in outcomes
-        ]
+        outputs = zip(*self.engine.infer(np.stack(pictures)), strict=True) if pictures else iter(())
+
+        def result(outcome: Outcome) -> Result:
+            if not isinstance(outcome, Prepared):
+                return outcome
+            # Copied: an engine may use the memory again for the next batch.
+            probabilities, feature_maps = next(outputs)
+            maps = feature_maps.copy() if outcome.explain else None
+            return Classified(probabilities.copy(), maps, outcome.top_k)
+
+        return [result(outcome) for outcome in outcomes]
 
     def postprocess(self, results: Sequence[Result], context: Any) -> list[bytes]:
         """A JSON document and a status for each request of the batch."""
@@ -108,6 +125,8 @@ class ResNet18Handler:
             answer: Any = result
             if isinstance(result, Classified):
                 answer = rank(result.probabilities, self.labels, result.top_k)
+                if result.feature_maps is not None:
+                    answer = explain(answer, result.feature_maps, self.classifier)
             elif isinstance(result, ClientError):
                 context.set_response_status(result.status, result.phrase, i)
                 answer = result.as_dict()

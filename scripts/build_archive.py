@@ -20,6 +20,7 @@ import torch
 from tqdm import tqdm
 
 from handler import engines
+from handler.explanation import CLASSIFIER
 from handler.labels import IMAGENET, read_labels
 from handler.picture import Pixels
 from scripts import calibration, export_ncnn, export_openvino
@@ -98,6 +99,7 @@ def build(
         card = model_card(precision, weights, labels, reference.classes, proof)
         (contents / "model_card.json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
         (contents / "labels.tsv").write_bytes(labels.read_bytes())
+        np.save(contents / CLASSIFIER, reference.classifier)
         archive = run_archiver(contents, card["version"], Path(scratch))
         output.parent.mkdir(parents=True, exist_ok=True)
         rewrite(archive, output)

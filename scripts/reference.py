@@ -4,7 +4,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -68,6 +70,12 @@ class Reference(nn.Module):
         self.register_buffer("mean", torch.tensor(preset.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(preset.std).view(1, 3, 1, 1))
         self.eval()
+
+    @property
+    def classifier(self) -> NDArray[np.float32]:
+        """The last layer's weights, float32 [classes, 512]: what class activation maps need."""
+        weights: NDArray[np.float32] = self.network.resnet.fc.weight.detach().numpy()
+        return weights
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [N, 224, 224, 3] to float32 [N, classes] and float32 [N, 512, 7, 7]."""

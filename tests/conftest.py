@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,10 +16,13 @@ from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import Browser
 
 from scripts.client import Management, ServiceError
+from scripts.reference import Reference, load_reference
 from scripts.run_directory import ROOT, RunDirectory
 from scripts.supervisor import free_port
+from tests.browser import launched
 
 os.environ.pop("ACCESS_KEY", None)  # of another service; ours have none but in the tests of keys
 
@@ -38,6 +42,14 @@ def archive() -> Path:
 def int8_archive() -> Path:
     assert ARCHIVES["int8"].is_file(), "run `make archive PRECISION=int8` first (make test does)"
     return ARCHIVES["int8"]
+
+
+@pytest.fixture(scope="session")
+def reference(archive: Path) -> Reference:
+    """PyTorch with the archive's weights."""
+    with zipfile.ZipFile(archive) as contents:
+        card = json.loads(contents.read("model_card.json"))
+    return load_reference(SHARED / "weights" / card["weights"]["file"])
 
 
 @dataclass
@@ -134,6 +146,12 @@ def other(archive: Path, tmp_path: Path) -> Iterator[Service]:
     service = Service(RunDirectory(tmp_path / "run"), archive, free_port())
     yield service
     assert service.stop().returncode == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

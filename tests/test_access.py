@@ -96,7 +96,11 @@ def ask(
         "/workflows",
         "/wfpredict/x",
         "/invocations",
-        "/explanations/resnet18",
+        "/explanations",
+        "/explanations/nothing",
+        "/explanations/resnet18/9.9",
+        "/explanations/../models",
+        "/explanations/%2e%2e/models",
         "/v1/models/resnet18:predict",
         "/v2/models/resnet18/infer",
         "/api-description",
@@ -140,7 +144,9 @@ def test_only_what_is_named_answers(service: Service, target: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "post"])
-@pytest.mark.parametrize("target", ["/predictions/resnet18", "/predictions/nothing/9.9"])
+@pytest.mark.parametrize(
+    "target", ["/predictions/resnet18", "/predictions/nothing/9.9", "/explanations/resnet18"]
+)
 def test_predictions_are_posted(service: Service, method: str, target: str) -> None:
     answer = ask(service, method, target)
     assert error(answer) == NO_METHOD
@@ -522,7 +528,7 @@ WITH_KEY = {"Authorization": f"Bearer {KEY}"}
 )
 def test_no_prediction_without_the_key(guarded: Guarded, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    for target in ("/predictions/resnet18", "/predictions/resnet18/1.0?top_k=1"):
+    for target in ("/predictions/resnet18", "/predictions/resnet18/1.0?top_k=1", "/explanations/resnet18"):
         answer = guarded.ask("POST", target, headers=headers, data=CAT)
         assert error(answer) == (401, "unauthorized")
         assert answer.headers["www-authenticate"] == "Bearer"

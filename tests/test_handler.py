@@ -15,6 +15,7 @@ from PIL import Image
 
 from handler import request
 from handler.errors import ClientError
+from handler.explanation import CLASSIFIER
 from handler.labels import read_labels
 from handler.picture import Pixels, decode, network_input, pixels
 from handler.ranking import rank
@@ -74,6 +75,7 @@ def directory(
     card = json.dumps(CARD | {"engine": request.param}, ensure_ascii=False)
     (directory / "model_card.json").write_text(card, "utf-8")
     (directory / "labels.tsv").write_text(LABELS, "utf-8")
+    np.save(directory / CLASSIFIER, reference.classifier)
     return directory
 
 

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import threading
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from handler.labels import IMAGENET
-from scripts.reference import WEIGHTS, load_reference
+from scripts.reference import WEIGHTS, Reference
 from tests.conftest import SAMPLES, SHARED, Service, error
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
@@ -240,11 +239,8 @@ class Agreement:
 
 
 @pytest.fixture(scope="module")
-def expected(archive: Path, labelled: list[tuple[Path, int]]) -> Tensor:
+def expected(reference: Reference, labelled: list[tuple[Path, int]]) -> Tensor:
     """PyTorch float32 with torchvision's own transforms: probabilities [250, 1000]."""
-    with zipfile.ZipFile(archive) as contents:
-        card = json.loads(contents.read("model_card.json"))
-    reference = load_reference(SHARED / "weights" / card["weights"]["file"])
     preset = WEIGHTS.transforms()
     probabilities = []
     for path, _ in tqdm(labelled, desc="PyTorch", unit="picture"):

@@ -1,0 +1,37 @@
+"""Why a class: its class activation map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from handler.engines import Floats
+from handler.ranking import Item
+
+CLASSIFIER = "classifier.npy"  # the last layer's weights in an archive, float32 [classes, 512]
+
+
+def explain(items: Sequence[Item], feature_maps: Floats, classifier: Floats) -> list[Item]:
+    """The same items, each with `heatmap`: its class activation map as rows of numbers in 0..1.
+
+    feature_maps: float32 [512, 7, 7]. classifier: float32 [classes, 512].
+    """
+    maps = class_activation_maps(feature_maps, classifier[[item["class_id"] for item in items]])
+    return [
+        item | {"heatmap": [[round(value, 3) for value in row] for row in map.tolist()]}
+        for item, map in zip(items, maps, strict=True)
+    ]
+
+
+def class_activation_maps(feature_maps: Floats, weights: Floats) -> Floats:
+    """Where the evidence for each of K classes lies: float32 [K, 7, 7] in 0..1.
+
+    The feature maps [512, 7, 7], weighted by the class's row of the classifier [K, 512] and added
+    up (Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016). In a
+    network that averages its feature maps before one linear layer, as this one, the mean of that
+    sum is the class's logit but for its bias, so the map is exact. What speaks against the class
+    counts as nothing and the greatest value becomes 1, which makes it equal to Grad-CAM
+    (Selvaraju et al., ICCV 2017). Where nothing speaks for a class, all is 0.
+    """
+    maps = np.maximum(np.tensordot(weights, feature_maps, 1), 0)
+    greatest = maps.max((1, 2), keepdims=True)
+    return maps / np.where(greatest > 0, greatest, 1)

@@ -87,6 +87,10 @@ soak: .venv/.installed-bench $(ARCHIVE) ## mixed traffic for MINUTES=30; fails o
 	$(RUN) benchmarks.soak --minutes $(MINUTES) --precision $(PRECISION) \
 		$(if $(CALIBRATION),--pictures '$(CALIBRATION)')
 
+.PHONY: pictures
+pictures: .venv/.installed-dev ## of the page, for the README, from the running service; the samples' thumbnails
+	$(RUN) scripts.pictures
+
 lint: .venv/.installed-dev ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .

@@ -78,6 +78,19 @@ def visit(browser: Browser, url: str, provoked: str = "", **options: Any) -> Ite
     assert [line for line in messages if not (allowed and allowed.match(line))] == []
 
 
+def until(page: Page, expression: str) -> None:
+    """Wait until it is true. (The page's policy forbids Playwright's wait_for_function().)"""
+    page.evaluate(
+        f"""async () => {{
+            const end = performance.now() + 20_000;
+            while (!({expression})) {{
+                if (performance.now() > end) throw new Error("waited in vain");
+                await new Promise(resolve => setTimeout(resolve, 20));
+            }}
+        }}"""
+    )
+
+
 def results(page: Page) -> Locator:
     return page.locator("[data-results] > li")
 

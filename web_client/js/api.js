@@ -2,11 +2,14 @@ import { keyHeaders, keyRefused } from "./key.js";
 import { Problem } from "./problem.js";
 import { hasProblemText } from "./strings.js";
 
-const ADDRESS = "predictions/resnet18"; // relative: the page may lie below a path
+// Relative: the page may lie below a path.
+export const PREDICTIONS = "predictions/resnet18";
+const EXPLANATIONS = "explanations/resnet18";
+const READY = "ready";
 const TIME_LIMIT = 60_000; // milliseconds for one request
 const DEFAULT_WAIT = 2; // seconds, where the service does not say
-const LONGEST_WAIT = 30; // seconds; beyond it the user decides
-const SHOWN = 3;
+/** So many answers are asked for; how many of them are shown is the user's choice. */
+export const MOST_ANSWERS = 10;
 
 /** For answers that carry no word of the service, such as a foreign proxy's. */
 const TYPE_OF_STATUS = {
@@ -25,63 +28,60 @@ const TYPE_OF_STATUS = {
 };
 
 /**
- * The best guesses for a picture, best first. Throws a Problem.
+ * A picture's classes with their heat maps, best first: { items, timing }, of timing in milliseconds
+ * { total, queue, model }, the last two undefined where the service doesn't say.
  *
- * A service that is busy or starting says when to come back: that is done once, after telling
- * `onWait(type, seconds)`. Aborting `signal` ends the request or the wait.
+ * Throws a Problem; its `wait` is in how many seconds a busy or starting service wants to be asked
+ * again. `onProgress` is told the share of the picture that is sent. Aborting `signal` ends it.
  */
-export async function classify(picture, signal, onWait) {
-  try {
-    return await request(picture, signal);
-  } catch (problem) {
-    const seconds = problem.wait;
-    if (seconds === undefined || seconds > LONGEST_WAIT) throw problem;
-    onWait(problem.type, seconds);
-    await pause(seconds, signal);
-    return request(picture, signal);
-  }
-}
-
-async function request(picture, signal) {
-  const { response, text } = await send(picture, keyHeaders(), signal);
-  const answer = parse(text);
-  if (response.ok) {
+export async function classify(picture, signal, onProgress) {
+  const began = performance.now();
+  const request = await post(picture, signal, onProgress);
+  const total = performance.now() - began;
+  const answer = parse(request.responseText);
+  if (request.status === 200) {
     if (!isResults(answer)) throw new Problem("bad_answer");
-    return answer.slice(0, SHOWN);
+    const shares = serverTiming(request.getResponseHeader("Server-Timing"));
+    return { items: answer, timing: { total, ...shares } };
   }
-  const type = problemType(response.status, answer);
+  const type = problemType(request.status, answer);
   if (type === "unauthorized") throw new Problem(keyRefused());
-  const problem = new Problem(type, { status: response.status });
-  if (response.status === 429 || response.status === 503) problem.wait = retryAfter(response);
+  const problem = new Problem(type, { status: request.status });
+  if (request.status === 429 || request.status === 503) {
+    problem.wait = retryAfter(request.getResponseHeader("Retry-After"));
+  }
   throw problem;
 }
 
-/** The response and its whole text: the time limit covers both. */
-async function send(picture, headers, signal) {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    abort();
-  }, TIME_LIMIT);
-  signal.addEventListener("abort", abort);
+/** Whether a prediction would succeed now. */
+export async function isReady() {
   try {
-    signal.throwIfAborted();
-    const response = await fetch(ADDRESS, {
-      method: "POST",
-      headers,
-      body: picture,
-      signal: controller.signal,
-    });
-    return { response, text: await response.text() };
+    const response = await fetch(READY, { signal: AbortSignal.timeout(TIME_LIMIT) });
+    return response.ok;
   } catch {
-    // Whoever aborted `signal` does not listen any more.
-    throw new Problem(late ? "timeout" : "network");
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
+    return false;
   }
+}
+
+/** The answered request. Not by fetch(), which does not tell how much is sent. */
+function post(picture, signal, onProgress) {
+  return new Promise((resolve, reject) => {
+    const fail = (type) => () => reject(new Problem(type));
+    const request = new XMLHttpRequest();
+    request.open("POST", EXPLANATIONS);
+    request.timeout = TIME_LIMIT;
+    const headers = { ...keyHeaders(), "X-Top-K": MOST_ANSWERS };
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    const abort = () => request.abort();
+    request.upload.onprogress = (event) => onProgress(event.loaded / event.total);
+    request.onload = () => resolve(request);
+    request.onerror = fail("network");
+    request.ontimeout = fail("timeout");
+    request.onabort = fail("cancelled");
+    request.onloadend = () => signal.removeEventListener("abort", abort);
+    signal.addEventListener("abort", abort);
+    request.send(picture);
+  });
 }
 
 function parse(text) {
@@ -106,22 +106,19 @@ function problemType(status, answer) {
 }
 
 /** Seconds to wait; the header has seconds or a date (RFC 9110, 10.2.3). */
-function retryAfter(response) {
-  const header = response.headers.get("Retry-After") ?? "";
-  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
+export function retryAfter(header) {
+  const seconds = /^\d+$/.test(header ?? "")
+    ? Number(header)
+    : (Date.parse(header) - Date.now()) / 1000;
   return Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : DEFAULT_WAIT;
 }
 
-function pause(seconds, signal) {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(new Problem("network"));
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, seconds * 1000);
-    signal.addEventListener("abort", stop, { once: true });
-  });
+/** Milliseconds in queue and model, from `queue;dur=3.1, preprocess;dur=1.2, inference;dur=8`. */
+export function serverTiming(header) {
+  const shares = {};
+  for (const [, name, milliseconds] of (header ?? "").matchAll(/([\w-]+)\s*;\s*dur=([\d.]+)/g)) {
+    shares[name] = Number(milliseconds);
+  }
+  const { queue, preprocess, inference } = shares;
+  return { queue, model: inference === undefined ? undefined : (preprocess ?? 0) + inference };
 }

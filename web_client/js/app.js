@@ -1,118 +1,40 @@
-import { classify } from "./api.js";
-import { keepKey } from "./key.js";
-import { preferredLanguage, rememberLanguage } from "./language.js";
-import { checkedFormat, prepared } from "./picture.js";
+import { hasCameraApplication, hasLiveCamera, takePicture } from "./camera.js";
+import { find } from "./dom.js";
+import { asCsv, asCurl, asJson, copy, save } from "./export.js";
+import { keptPictures } from "./history.js";
+import { hasKey, keepKey } from "./key.js";
+import { rememberLanguage } from "./language.js";
+import { remember } from "./memory.js";
 import { Problem } from "./problem.js";
+import { add, cancel, cancelAll, clear, retry, tryNow, unlock } from "./queue.js";
 import { loadSamples, sampleFile } from "./samples.js";
-import { find, render } from "./view.js";
+import { fitFrame, previewFailed } from "./stage.js";
+import { onChange, selectedPicture, state, update } from "./store.js";
+import { render } from "./view.js";
 
-/** Everything the page shows; render() draws it and nothing else changes the document. */
-const state = {
-  language: preferredLanguage(),
-  phase: "idle", // then preparing, classifying, waiting, done or failed
-  picture: null, // { name, url, others, sample }; url is null where the browser can't show it
-  results: null,
-  wait: null, // { type, seconds } in phase waiting
-  problem: null,
-  dragging: false,
-  samples: [],
-};
-
-/** The picture in work. A newer one takes its place, and whatever comes of the older is dropped. */
-let job = null;
-
-function update(changes) {
-  Object.assign(state, changes);
-  render(state);
+function on(hook, event, listener) {
+  find(hook).addEventListener(event, listener);
 }
 
-/** Classify what `load(signal)` gives. `about` says more of it: `others`, `sample`. */
-async function start(load, about = {}) {
-  job?.controller.abort();
-  const controller = new AbortController();
-  const current = { load, about, controller, shown: false };
-  job = current;
-  const replaced = () => job !== current;
-  update({ phase: "preparing", results: null, problem: null });
-  try {
-    const file = await load(controller.signal);
-    const format = await checkedFormat(file);
-    if (replaced()) return;
-    showPicture(file, about);
-    current.shown = true;
-    const upload = await prepared(file, format);
-    if (replaced()) return;
-    update({ phase: "classifying" });
-    const results = await classify(upload, controller.signal, (type, seconds) => {
-      if (!replaced()) update({ phase: "waiting", wait: { type, seconds } });
-    });
-    if (replaced()) return;
-    update({ phase: "done", results, problem: null });
-    find("key-form").reset();
-  } catch (error) {
-    if (!replaced()) fail(error);
-  }
-  // On a phone the answer may lie off the screen.
-  if (!replaced()) find("answer").scrollIntoView({ block: "nearest" });
+// In: files, drops, pastes, the camera, samples
+
+function addFiles(files) {
+  add(files.map((file) => ({ name: file.name, load: () => file })));
 }
 
-function fail(error) {
-  // The preview is still that of the picture before.
-  if (!job.shown) hidePicture();
-  if (error instanceof Problem) {
-    update({ phase: "failed", problem: error });
-    // Where retry() put the focus it goes on to the field; elsewhere it stays.
-    if (error.asksForKey && document.activeElement === find("answer")) find("key").select();
-  } else {
-    update({ phase: "failed", problem: new Problem("page_error") });
-    reportError(error);
-  }
-}
-
-function showPicture(file, about) {
-  hidePicture();
-  update({ picture: { name: file.name, url: URL.createObjectURL(file), ...about } });
-}
-
-function hidePicture() {
-  if (state.picture?.url) URL.revokeObjectURL(state.picture.url);
-  update({ picture: null });
-}
-
-/** Start with the first of some files. One picture at a time: the caption says how many it left. */
-function startFiles(files) {
-  const [file] = files;
-  start(() => file, { others: files.length - 1 });
-}
-
-function startInput(event) {
-  const files = [...event.target.files];
+function addChosen({ target }) {
+  const files = [...target.files];
   // So that choosing the same file again is a change again.
-  event.target.value = "";
-  if (files.length) startFiles(files);
+  target.value = "";
+  if (files.length) addFiles(files);
 }
 
 function drop(event) {
   event.preventDefault();
   update({ dragging: false });
   const files = [...event.dataTransfer.files];
-  if (files.length) startFiles(files);
-  else noFiles("nothing_dropped");
-}
-
-function paste(event) {
-  const files = [...(event.clipboardData?.files ?? [])];
-  if (!files.length) {
-    noFiles("nothing_pasted");
-    return;
-  }
-  event.preventDefault();
-  startFiles(files);
-}
-
-function noFiles(type) {
-  // Text may be the key that the page asks for.
-  if (!state.problem?.asksForKey) update({ problem: new Problem(type) });
+  if (files.length) addFiles(files);
+  else update({ notice: new Problem("nothing_dropped") });
 }
 
 /** Without this a drop would open the picture in place of the page. */
@@ -127,48 +49,178 @@ function dragLeave(event) {
   if (event.relatedTarget === null) update({ dragging: false });
 }
 
-function retry() {
+function paste(event) {
+  const files = [...(event.clipboardData?.files ?? [])];
+  if (files.length) {
+    event.preventDefault();
+    addFiles(files);
+  } else if (event.target !== find("key")) {
+    update({ notice: new Problem("nothing_pasted") });
+  }
+}
+
+async function photograph() {
+  if (hasCameraApplication() || !hasLiveCamera()) {
+    find("camera").click();
+    return;
+  }
+  try {
+    const file = await takePicture();
+    if (file) addFiles([file]);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    update({ notice: error });
+  }
+}
+
+function addSample({ target }) {
+  const button = target.closest("[data-sample]");
+  if (!button) return;
+  const sample = state.samples[Number(button.dataset.sample)];
+  add([{ name: sample.file, load: (signal) => sampleFile(sample, signal), sample }]);
+}
+
+// Out: the answer, its heat maps, copies
+
+function point(classId) {
+  if (state.pointed !== classId) update({ pointed: classId });
+}
+
+function guessAt({ target }) {
+  const button = target.closest?.("[data-guess]");
+  return button ? Number(button.dataset.guess) : null;
+}
+
+/** Under the mouse. (A finger points and presses in one; pressing is enough.) */
+function hover(event) {
+  if (event.pointerType === "mouse") point(guessAt(event));
+}
+
+/** Under the focus, where it is visible: not by a click, which pins. */
+function focusGuess(event) {
+  point(event.target.matches(":focus-visible") ? guessAt(event) : null);
+}
+
+function pin(event) {
+  const classId = guessAt(event);
+  if (classId !== null) update({ pinned: state.pinned === classId ? null : classId });
+}
+
+function chooseTopK({ target }) {
+  remember("top-k", target.value);
+  update({ topK: Number(target.value) });
+}
+
+async function copyAs(kind) {
+  const picture = selectedPicture();
+  const texts = {
+    json: () => asJson(picture, state.topK),
+    curl: () => asCurl(picture, state.topK, document.baseURI, hasKey()),
+  };
+  const copied = await copy(texts[kind]());
+  update(copied ? { copied: kind, notice: null } : { notice: new Problem("not_copied") });
+  if (copied) setTimeout(() => update({ copied: null }), 2000);
+}
+
+function retrySelected() {
   // The button disappears; the focus must not.
   find("answer").focus();
-  start(job.load, job.about);
+  update({ notice: null });
+  retry(state.selected);
 }
 
 function useKey(event) {
   // Sending the form itself would leave the page, and its policy forbids it.
   event.preventDefault();
   keepKey(find("key").value);
-  retry();
+  find("answer").focus();
+  unlock();
 }
 
-function switchLanguage(event) {
-  const { language } = event.currentTarget.dataset;
+/** Where useKey() put the focus it goes on to the field, or the field is done with. */
+function tendKeyField() {
+  const locked = state.pictures.some(({ phase }) => phase === "locked");
+  if (locked && document.activeElement === find("answer")) find("key").select();
+  if (selectedPicture()?.phase === "done") find("key-form").reset();
+}
+
+let followed = null;
+
+/** On a phone the answer may lie off the screen when it comes. */
+function followAnswer() {
+  const { id, phase } = selectedPicture() ?? {};
+  const outcome = phase === "done" || phase === "failed" ? id : null;
+  if (outcome !== null && outcome !== followed) find("answer").scrollIntoView({ block: "nearest" });
+  followed = outcome;
+}
+
+// Many
+
+function actOnRow({ target }) {
+  const id = Number(target.closest("[data-picture]")?.dataset.picture);
+  if (target.closest("[data-select]")) {
+    update({ selected: id, pointed: null, pinned: null, notice: null });
+  } else if (target.dataset.action === "cancel") {
+    cancel(id);
+  } else if (target.dataset.action === "retry") {
+    retry(id);
+  }
+}
+
+function sortBy({ target }) {
+  const column = target.closest("[data-column]")?.dataset.column;
+  if (!column) return;
+  const { sort } = state;
+  update({ sort: { column, descending: sort.column === column && !sort.descending } });
+}
+
+function saveCsv() {
+  const oldestFirst = [...state.pictures].reverse();
+  save("pictures.csv", asCsv(oldestFirst, state.topK, state.language));
+}
+
+function clearAll() {
+  clear();
+  find("choose").focus();
+}
+
+function switchLanguage({ currentTarget }) {
+  const { language } = currentTarget.dataset;
   rememberLanguage(language);
   update({ language });
 }
 
-function startSample(event) {
-  const button = event.target.closest("[data-sample]");
-  if (!button) return;
-  const sample = state.samples[Number(button.dataset.sample)];
-  start((signal) => sampleFile(sample, signal), { sample });
-}
-
-function previewFailed() {
-  const { picture } = state;
-  // An event of an older preview may come late.
-  if (!picture?.url || find("preview").src !== picture.url) return;
-  URL.revokeObjectURL(picture.url);
-  update({ picture: { ...picture, url: null } });
-}
-
-find("choose").addEventListener("click", () => find("file").click());
-find("photo").addEventListener("click", () => find("camera").click());
-find("file").addEventListener("change", startInput);
-find("camera").addEventListener("change", startInput);
-find("retry").addEventListener("click", retry);
-find("key-form").addEventListener("submit", useKey);
-find("samples").addEventListener("click", startSample);
-find("preview").addEventListener("error", previewFailed);
+on("choose", "click", () => find("file").click());
+on("file", "change", addChosen);
+on("photo", "click", photograph);
+on("camera", "change", addChosen);
+on("video", "loadeddata", () => (find("take").disabled = false));
+on("take", "click", () => find("camera-dialog").close("take"));
+on("leave", "click", () => find("camera-dialog").close());
+on("samples", "click", addSample);
+on("preview", "load", fitFrame);
+on("preview", "error", () => {
+  previewFailed();
+  render(state);
+});
+on("results", "pointerover", hover);
+on("results", "pointerleave", () => point(null));
+on("results", "focusin", focusGuess);
+on("results", "focusout", () => point(null));
+on("results", "click", pin);
+on("opacity", "input", ({ target }) => update({ opacity: Number(target.value) }));
+on("top-k", "change", chooseTopK);
+on("copy-json", "click", () => copyAs("json"));
+on("copy-curl", "click", () => copyAs("curl"));
+on("wnids", "click", () => update({ wnids: !state.wnids }));
+on("retry", "click", retrySelected);
+on("key-form", "submit", useKey);
+on("try-now", "click", tryNow);
+on("rows", "click", actOnRow);
+on("head", "click", sortBy);
+on("cancel-all", "click", cancelAll);
+on("csv", "click", saveCsv);
+on("clear", "click", clearAll);
 for (const button of document.querySelectorAll("button[data-language]")) {
   button.addEventListener("click", switchLanguage);
 }
@@ -177,5 +229,15 @@ document.addEventListener("dragleave", dragLeave);
 document.addEventListener("drop", drop);
 document.addEventListener("paste", paste);
 
+find("photo").hidden = !hasCameraApplication() && !hasLiveCamera();
+const kept = keptPictures();
+update({ pictures: kept, selected: kept[0]?.id ?? null });
 render(state);
+followed = state.selected;
+onChange(() => {
+  render(state);
+  followAnswer();
+  tendKeyField();
+});
+performance.mark("interactive");
 update({ samples: await loadSamples() });

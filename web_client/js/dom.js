@@ -1,3 +1,8 @@
+/** The element marked `data-<hook>`. */
+export function find(hook) {
+  return document.querySelector(`[data-${hook}]`);
+}
+
 /** A new element. Text goes in as text nodes, so that nothing in it is taken for markup. */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);

@@ -1,9 +1,5 @@
 import { element } from "./dom.js";
-import { TAGS } from "./language.js";
-
-export function otherLanguage(language) {
-  return language === "zh" ? "en" : "zh";
-}
+import { TAGS, otherLanguage } from "./language.js";
 
 /** A guess's name; undefined in Chinese where the model's labels have none. */
 export function nameIn(guess, language) {
@@ -22,19 +18,28 @@ export function percent(share, language) {
   return format.format(share);
 }
 
-/** One line of the answer: both names, the percentage, and a bar on a scale from 0 to 100 %. */
-export function guessItem(guess, language) {
-  const names = [language, otherLanguage(language)]
+/** The names in both languages, the chosen one first. */
+export function names(guess, language) {
+  return [language, otherLanguage(language)]
     .filter((code) => nameIn(guess, code))
-    .map((code) => element("span", { lang: TAGS[code] }, nameIn(guess, code)));
-  const bar = element("div", { class: "bar", "data-bar": "" });
+    .flatMap((code) => [element("span", { lang: TAGS[code] }, nameIn(guess, code)), " "]);
+}
+
+/**
+ * One line of the answer: both names, the percentage, and a bar on a scale from 0 to 100 %. As a
+ * button it shows what spoke for the class.
+ */
+export function guessItem(guess, language) {
+  const bar = element("span", { class: "bar", "data-bar": "" });
   bar.style.width = `${guess.confidence * 100}%`;
-  return element(
-    "li",
-    { class: "guess", "data-class-id": guess.class_id },
-    element("p", { class: "names" }, ...names.flatMap((name) => [name, " "])),
-    element("p", { class: "percent" }, percent(guess.confidence, language)),
-    element("div", { class: "track" }, bar),
+  const parts = [
+    element("span", { class: "names" }, ...names(guess, language)),
+    element("span", { class: "percent" }, percent(guess.confidence, language)),
+    element("span", { class: "track" }, bar),
     element("small", { class: "wnid" }, guess.wnid ?? ""),
-  );
+  ];
+  const line = guess.heatmap
+    ? element("button", { type: "button", class: "guess", "data-guess": guess.class_id }, ...parts)
+    : element("div", { class: "guess" }, ...parts);
+  return element("li", { "data-class-id": guess.class_id }, line);
 }

@@ -37,3 +37,7 @@ export function keyRefused() {
   keepKey("");
   return "wrong_key";
 }
+
+export function hasKey() {
+  return key !== "";
+}

@@ -1,11 +1,15 @@
+import { isAnimated } from "./animation.js";
 import { Problem } from "./problem.js";
 
 const MAX_BYTES = 5_000_000; // the gateway's limit
 const SHORTER_SIDE = 512; // pixels: twice what the network resizes to, so nothing visible is lost
 const QUALITY = 0.9;
+const THUMB_SIDE = 160; // pixels, the shorter one of what the history keeps: about 6 kB
+/** More than this much longer than wide, or wider than long, is not drawn: the network looks at the centre. */
+export const MAX_ASPECT = 4;
+const LONG = 2; // ... and from here on one should know that
 const TO_BLOB_LIMIT = 3_000; // milliseconds: hardened browsers may never call back
 const HEAD = 1024; // bytes in which every format shows itself
-const SCALED_FORMATS = new Set(["JPEG", "PNG", "WEBP"]);
 const HEIC_BRANDS = /^(hei[cmsx]|hev[cmsx]|mif1|msf1)$/;
 
 /**
@@ -69,56 +73,73 @@ function claims(file, name, type) {
 }
 
 /**
- * What to upload for a checked picture: a smaller upright JPEG where that saves the user's time,
- * else the file itself, also where the browser can't decode or encode it.
+ * What to upload for a checked picture, and what the page shows of it:
+ * { upload, notes, width, height, thumb }, without the last three where the browser can't decode it.
+ *
+ * The upload is a smaller upright JPEG where that saves the user's time, else the file itself, also
+ * where the browser can't decode or encode it.
  */
 export async function prepared(file, format) {
+  const notes = (await isAnimated(file, format)) ? ["animation"] : [];
   const tooLarge = file.size > MAX_BYTES;
-  const smaller = tooLarge || SCALED_FORMATS.has(format) ? await scaled(file, tooLarge) : null;
-  if (smaller) return smaller;
+  const bitmap = await decoded(file);
   // The gateway would refuse it too, but only after the upload.
-  if (tooLarge) throw new Problem("body_too_large");
-  return file;
-}
-
-/** A JPEG with the shorter side 512 at most, or null where there is no need or no way. */
-async function scaled(file, always) {
-  let bitmap;
+  const unchanged = () => {
+    if (tooLarge) throw new Problem("body_too_large");
+    return file;
+  };
+  if (!bitmap) return { upload: unchanged(), notes };
   try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-  } catch {
-    return null;
-  }
-  try {
-    const shorter = Math.min(bitmap.width, bitmap.height);
-    if (shorter <= SHORTER_SIDE && !always) return null;
-    return await jpeg(bitmap, Math.min(1, SHORTER_SIDE / shorter));
-  } catch {
-    return null;
+    const { width, height } = bitmap;
+    const short = Math.min(width, height);
+    if (Math.max(width, height) > LONG * short) notes.push("long");
+    const smaller = short > SHORTER_SIDE || tooLarge ? await jpeg(bitmap, SHORTER_SIDE) : null;
+    const thumb = await jpeg(bitmap, THUMB_SIDE);
+    return { upload: smaller ?? unchanged(), width, height, thumb, notes };
   } finally {
     bitmap.close();
   }
 }
 
-function jpeg(bitmap, scale) {
+async function decoded(file) {
+  try {
+    return await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    return null;
+  }
+}
+
+/** A JPEG whose shorter side is `side` at most, without far ends; null where the browser gives none. */
+async function jpeg(bitmap, side) {
+  const short = Math.min(bitmap.width, bitmap.height);
+  const width = Math.min(bitmap.width, MAX_ASPECT * short);
+  const height = Math.min(bitmap.height, MAX_ASPECT * short);
+  const scale = Math.min(1, side / short);
   const canvas = document.createElement("canvas");
-  canvas.width = Math.round(bitmap.width * scale);
-  canvas.height = Math.round(bitmap.height * scale);
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
   const context = canvas.getContext("2d");
   // JPEG has no alpha: white below, as in the service.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const [x, y] = [(bitmap.width - width) / 2, (bitmap.height - height) / 2];
+  context.drawImage(bitmap, x, y, width, height, 0, 0, canvas.width, canvas.height);
+  return encoded(canvas);
+}
+
+/** A canvas as JPEG, or null. */
+export function encoded(canvas) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, TO_BLOB_LIMIT, null);
-    canvas.toBlob(
-      (blob) => {
-        clearTimeout(timer);
-        resolve(blob);
-      },
-      "image/jpeg",
-      QUALITY,
-    );
+    const done = (blob) => {
+      clearTimeout(timer);
+      resolve(blob);
+    };
+    try {
+      canvas.toBlob(done, "image/jpeg", QUALITY);
+    } catch {
+      done(null);
+    }
   });
 }

@@ -1,9 +1,10 @@
+/** The service is away or has no place: it is not the picture's fault, and waiting helps. */
+const WAITED_FOR = new Set(["busy", "unavailable", "network"]);
+
 const RETRYABLE = new Set([
-  "busy",
-  "unavailable",
+  ...WAITED_FOR,
   "internal_error",
   "incomplete_body",
-  "network",
   "timeout",
   "bad_answer",
   "unexpected",
@@ -26,6 +27,11 @@ export class Problem extends Error {
   /** Whether sending the same picture again can help. */
   get retryable() {
     return RETRYABLE.has(this.type);
+  }
+
+  /** Whether it goes away by itself. */
+  get passes() {
+    return WAITED_FOR.has(this.type);
   }
 
   /** Whether it takes an access key to go on. */

@@ -7,7 +7,11 @@ export async function loadSamples() {
   try {
     const response = await fetch(`${FOLDER}credits.json`);
     const credits = await response.json();
-    return credits.map((credit) => ({ ...credit, address: FOLDER + credit.file }));
+    return credits.map((credit) => ({
+      ...credit,
+      address: FOLDER + credit.file,
+      thumb: `${FOLDER}thumbs/${credit.file.replace(/\.\w+$/, ".webp")}`,
+    }));
   } catch {
     return [];
   }
@@ -15,12 +19,13 @@ export async function loadSamples() {
 
 /** A sample as the file a user could have chosen. */
 export async function sampleFile(sample, signal) {
+  let response;
   try {
-    const response = await fetch(sample.address, { signal });
-    if (!response.ok) throw new Error(response.statusText);
-    const blob = await response.blob();
-    return new File([blob], sample.file, { type: blob.type });
+    response = await fetch(sample.address, { signal });
   } catch {
     throw new Problem("network");
   }
+  if (!response.ok) throw new Problem("unexpected", { status: response.status });
+  const blob = await response.blob();
+  return new File([blob], sample.file, { type: blob.type });
 }

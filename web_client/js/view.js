@@ -1,27 +1,24 @@
-import { draw, element, setText } from "./dom.js";
+import { renderAnswer } from "./answer.js";
+import { draw, element, find, setText } from "./dom.js";
 import { TAGS } from "./language.js";
-import { guessItem, otherLanguage, percent, nameIn } from "./guess.js";
-import { problemText, text } from "./strings.js";
-
-const SURE = 0.5; // a best guess below it is "not sure"
-const BUSY_PHASES = new Set(["preparing", "classifying", "waiting"]);
-
-/** The element marked `data-<hook>`. */
-export function find(hook) {
-  return document.querySelector(`[data-${hook}]`);
-}
+import { credit, renderStage, titleOf } from "./stage.js";
+import { text } from "./strings.js";
+import { renderTable } from "./table.js";
 
 /** Draw the whole state. Drawing the same state again changes nothing. */
 export function render(state) {
-  document.body.dataset.phase = state.phase;
+  const picture = state.pictures.find(({ id }) => id === state.selected);
+  document.body.dataset.phase = picture?.phase ?? "idle";
   document.body.toggleAttribute("data-dragging", state.dragging);
   renderWords(state);
-  renderPicture(state);
-  renderAnswer(state);
+  renderService(state);
+  renderStage(state, picture);
+  renderAnswer(state, picture);
+  renderTable(state);
   renderSamples(state);
 }
 
-function renderWords({ language, picture }) {
+function renderWords({ language, pictures }) {
   document.documentElement.lang = TAGS[language];
   document.title = text(language, "title");
   for (const node of document.querySelectorAll("[data-text]")) {
@@ -33,110 +30,35 @@ function renderWords({ language, picture }) {
   for (const button of document.querySelectorAll("button[data-language]")) {
     button.setAttribute("aria-pressed", String(button.dataset.language === language));
   }
-  setText(find("choose"), text(language, picture ? "chooseAnother" : "choose"));
+  setText(find("choose"), text(language, pictures.length ? "chooseMore" : "choose"));
 }
 
-function renderPicture({ language, picture }) {
-  const preview = find("preview");
-  const url = picture?.url;
-  if (!url) preview.removeAttribute("src");
-  else if (preview.src !== url) preview.src = url;
-  preview.alt = picture ? text(language, "previewOf", { name: title(picture, language) }) : "";
-  preview.hidden = !url;
-  find("no-preview").hidden = !picture || Boolean(url);
-  find("invitation").hidden = Boolean(picture);
-  const caption = find("caption");
-  caption.hidden = !picture;
-  draw(caption, [language, picture], () => (picture ? captionParts(picture, language) : []));
-}
-
-function title({ name, sample }, language) {
-  if (!sample) return name;
-  return language === "zh" ? sample.title_zh : sample.title;
-}
-
-function captionParts(picture, language) {
-  const { sample, others } = picture;
-  // A name may hold letters of the other direction; bdi keeps them from the rest.
-  const parts = [element("bdi", { class: "name" }, title(picture, language))];
-  if (sample) {
-    const author = link(sample.source, text(language, "photoBy", { author: sample.author }));
-    const licence = link(sample.licence_url, sample.licence);
-    if (sample.licence === "public domain") setText(licence, text(language, "publicDomain"));
-    parts.push(" · ", author, " · ", licence);
-  }
-  if (others) parts.push(" · ", text(language, "onlyFirst", { count: others + 1 }));
-  return parts;
-}
-
-function link(address, words) {
-  return element("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, words);
-}
-
-function renderAnswer(state) {
-  const { language, phase, results, problem } = state;
-  const status = statusLines(state);
-  draw(find("status"), [language, status], () => statusParts(status, language));
-  find("problem").hidden = !problem;
-  setText(find("error"), problem ? problemText(language, problem) : "");
-  find("retry").hidden = !problem?.retryable;
-  find("key-form").hidden = !problem?.asksForKey;
-  find("key").setAttribute("aria-invalid", String(problem?.type === "wrong_key"));
-  const guesses = results ?? [];
-  draw(find("results"), [language, guesses], () =>
-    guesses.map((guess) => guessItem(guess, language)),
-  );
-  find("results").hidden = !results;
-  find("placeholder").hidden = phase !== "idle" && !BUSY_PHASES.has(phase);
-}
-
-/** What the live region says: a headline, perhaps in the other language, and a sentence. */
-function statusLines({ language, phase, results, wait }) {
-  if (phase === "failed") return {};
-  if (phase === "waiting") {
-    return { headline: text(language, `waiting_${wait.type}`, { seconds: wait.seconds }) };
-  }
-  if (phase !== "done") return { headline: text(language, phase) };
-  const [best] = results;
-  const values = { percent: percent(best.confidence, language) };
-  if (best.confidence < SURE) {
-    return { headline: text(language, "notSure"), detail: text(language, "notSureWhy", values) };
-  }
-  const name = nameIn(best, language);
-  return {
-    headline: name ?? nameIn(best, otherLanguage(language)),
-    foreign: !name,
-    detail: text(language, "sureWhy", values),
-  };
-}
-
-function statusParts({ headline, foreign, detail }, language) {
-  const parts = [];
-  if (headline) {
-    const attributes = { class: "headline" };
-    if (foreign) attributes.lang = TAGS[otherLanguage(language)];
-    parts.push(element("p", attributes, headline));
-  }
-  if (detail) parts.push(element("p", { class: "detail" }, detail));
-  return parts;
+function renderService({ language, service }) {
+  find("service").hidden = !service;
+  setText(find("service-words"), service ? text(language, `waiting_${service.type}`, service) : "");
 }
 
 function renderSamples({ language, samples }) {
   find("samples-section").hidden = !samples.length;
-  draw(find("samples"), [samples.length], () => samples.map(sampleItem));
-  for (const [index, image] of find("samples").querySelectorAll("img").entries()) {
-    image.alt = title({ sample: samples[index] }, language);
-  }
+  draw(find("samples"), [language, samples.length], () =>
+    samples.map((sample, index) => sampleItem(sample, index, language)),
+  );
 }
 
-function sampleItem(sample, index) {
+function sampleItem(sample, index, language) {
   const image = element("img", {
-    src: sample.address,
+    src: sample.thumb,
     alt: "",
-    width: 104,
-    height: 104,
+    width: 120,
+    height: 120,
     loading: "lazy",
     draggable: "false",
   });
-  return element("li", {}, element("button", { type: "button", "data-sample": index }, image));
+  const title = element("span", {}, titleOf({ sample }, language));
+  return element(
+    "li",
+    {},
+    element("button", { type: "button", "data-sample": index }, image, title),
+    element("small", {}, ...credit(sample, language)),
+  );
 }

@@ -1,0 +1,85 @@
+import { draw, element, find, setText } from "./dom.js";
+import { guessItem, nameIn, percent } from "./guess.js";
+import { TAGS, otherLanguage } from "./language.js";
+import { isPending } from "./queue.js";
+import { problemText, text } from "./strings.js";
+
+const SURE = 0.5; // a best guess below it is "not sure"
+
+/** What became of the selected picture. */
+export function renderAnswer(state, picture) {
+  const { language, topK, pinned, wnids, copied } = state;
+  const done = picture?.phase === "done";
+  const guesses = done ? picture.items.slice(0, topK) : [];
+  const status = statusLines(picture, language);
+  draw(find("status"), [language, picture?.id, status], () => statusParts(status, language));
+  renderProblem(state, picture);
+  draw(find("results"), [language, picture?.id, guesses], () =>
+    guesses.map((guess) => guessItem(guess, language)),
+  );
+  for (const button of find("results").querySelectorAll("[data-guess]")) {
+    button.setAttribute("aria-pressed", String(Number(button.dataset.guess) === pinned));
+  }
+  find("results").hidden = !done;
+  find("results").classList.toggle("with-wnids", wnids);
+  find("wnids").setAttribute("aria-pressed", String(wnids));
+  find("tools").hidden = !done;
+  find("top-k").value = topK;
+  for (const kind of ["json", "curl"]) {
+    const word = kind === copied ? "copied" : `copy_${kind}`;
+    setText(find(`copy-${kind}`), text(language, word));
+  }
+  find("timing").hidden = !done;
+  if (done) setText(find("timing"), timingText(picture.timing, language));
+  find("placeholder").hidden = Boolean(picture) && !isPending(picture);
+}
+
+function renderProblem({ language, notice, pictures }, picture) {
+  // A picture that waits for a key holds up all others.
+  const locked = pictures.find(({ phase }) => phase === "locked");
+  const problem = notice ?? picture?.problem ?? locked?.problem;
+  find("problem").hidden = !problem;
+  setText(find("error"), problem ? problemText(language, problem) : "");
+  find("retry").hidden = !problem?.retryable && picture?.phase !== "cancelled";
+  find("key-form").hidden = !problem?.asksForKey;
+  find("key").setAttribute("aria-invalid", String(problem?.type === "wrong_key"));
+}
+
+/** What the live region says: a headline, perhaps in the other language, and a sentence. */
+function statusLines(picture, language) {
+  if (!picture) return { headline: text(language, "idle") };
+  if (picture.problem) return {};
+  if (picture.phase !== "done") return { headline: text(language, picture.phase) };
+  const [best] = picture.items;
+  const values = { percent: percent(best.confidence, language) };
+  if (best.confidence < SURE) {
+    return { headline: text(language, "notSure"), detail: text(language, "notSureWhy", values) };
+  }
+  const name = nameIn(best, language);
+  return {
+    headline: name ?? nameIn(best, otherLanguage(language)),
+    foreign: !name,
+    detail: text(language, "sureWhy", values),
+  };
+}
+
+function statusParts({ headline, foreign, detail }, language) {
+  const parts = [];
+  if (headline) {
+    const attributes = { class: "headline" };
+    if (foreign) attributes.lang = TAGS[otherLanguage(language)];
+    parts.push(element("p", attributes, headline));
+  }
+  if (detail) parts.push(element("p", { class: "detail" }, detail));
+  return parts;
+}
+
+/** Where the time went; the network has what the service does not account for. */
+function timingText({ total, queue, model }, language) {
+  const values = { total: Math.round(total) };
+  if (queue === undefined || model === undefined) return text(language, "timeTotal", values);
+  values.queue = Math.round(queue);
+  values.model = Math.round(model);
+  values.network = Math.max(0, values.total - values.queue - values.model);
+  return text(language, "timeShares", values);
+}

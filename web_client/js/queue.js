@@ -1,0 +1,182 @@
+import { classify, isReady } from "./api.js";
+import { asText, forgetPictures, keep } from "./history.js";
+import { checkedFormat, prepared } from "./picture.js";
+import { Problem } from "./problem.js";
+import { changePicture, pictureOf, state, update } from "./store.js";
+
+const IN_FLIGHT = 4;
+const ATTEMPTS = 5; // of one picture, while the service says that it is ready
+const LONGEST_PAUSE = 10; // seconds between two questions whether the service is back
+
+/** What a picture's work needs and nobody sees: { load, upload, controller }, by id. */
+const jobs = new Map();
+/** Pictures are decoded one by one: a photograph takes 100 MB meanwhile. */
+let preparing = Promise.resolve();
+/** Ends the pause of standBy(). */
+let wake = () => {};
+
+export const IN_WORK = new Set(["preparing", "sending", "classifying"]);
+
+/** Whether it may still get its answer without the user's doing. */
+export function isPending({ phase }) {
+  return phase === "waiting" || IN_WORK.has(phase);
+}
+
+/** Queue pictures, { name, load(signal), sample }, and show the first of them. */
+export function add(sources) {
+  const last = Math.max(0, ...state.pictures.map(({ id }) => id));
+  const pictures = sources.map(({ name, sample = null }, index) => ({
+    id: last + 1 + index,
+    name,
+    sample,
+    notes: [],
+    phase: "waiting",
+    attempts: 0,
+  }));
+  for (const [index, { id }] of pictures.entries()) jobs.set(id, { load: sources[index].load });
+  update({
+    pictures: [...pictures, ...state.pictures],
+    selected: pictures[0].id,
+    pointed: null,
+    pinned: null,
+    notice: null,
+  });
+  startNext();
+}
+
+/** Once more, from the start. */
+export function retry(id) {
+  changePicture(id, { phase: "waiting", attempts: 0, problem: null });
+  startNext();
+}
+
+/** All that waited for an access key. */
+export function unlock() {
+  const locked = state.pictures.filter(({ phase }) => phase === "locked");
+  for (const { id } of locked) retry(id);
+}
+
+export function cancel(id) {
+  if (!isPending(pictureOf(id))) return;
+  changePicture(id, { phase: "cancelled", progress: null });
+  jobs.get(id).controller?.abort();
+  startNext();
+}
+
+export function cancelAll() {
+  for (const picture of state.pictures.filter(isPending)) cancel(picture.id);
+}
+
+/** Forget every picture, here and in the browser's storage. */
+export function clear() {
+  cancelAll();
+  jobs.clear();
+  forgetPictures();
+  update({ pictures: [], selected: null, pointed: null, pinned: null, notice: null });
+}
+
+/** Ask the service at once whether it is back. */
+export function tryNow() {
+  wake();
+}
+
+function startNext() {
+  for (;;) {
+    const { pictures, service } = state;
+    const inWork = pictures.filter(({ phase }) => IN_WORK.has(phase)).length;
+    // One that waits for a key shows that others need it too.
+    const locked = pictures.some(({ phase }) => phase === "locked");
+    const next = pictures.filter(({ phase }) => phase === "waiting").sort((a, b) => a.id - b.id)[0];
+    if (!next || service || locked || inWork >= IN_FLIGHT) return;
+    work(next.id);
+  }
+}
+
+async function work(id) {
+  const job = jobs.get(id);
+  const controller = new AbortController();
+  const { signal } = controller;
+  job.controller = controller;
+  const show = (changes) => {
+    if (!signal.aborted) changePicture(id, changes);
+  };
+  show({ phase: "preparing" });
+  try {
+    job.upload ??= await inTurn(() => prepare(id, job, signal, show));
+    signal.throwIfAborted();
+    show({ phase: "sending", progress: 0 });
+    const { items, timing } = await classify(job.upload, signal, (progress) =>
+      show(progress < 1 ? { progress } : { phase: "classifying", progress: null }),
+    );
+    show({ phase: "done", progress: null, problem: null, items, timing });
+    job.upload = null;
+  } catch (error) {
+    if (!signal.aborted) fail(id, error);
+  }
+  startNext();
+  const picture = pictureOf(id);
+  if (picture?.phase !== "done") return;
+  const text = await asText(picture);
+  if (pictureOf(id)) keep(id, text); // not cleared meanwhile
+}
+
+/** One after the other. */
+function inTurn(make) {
+  const made = preparing.then(make);
+  preparing = made.catch(() => {}); // whoever waits for `made` hears of it
+  return made;
+}
+
+/** What to upload. The picture is shown meanwhile. */
+async function prepare(id, { load }, signal, show) {
+  signal.throwIfAborted(); // cancelled while it waited for its turn
+  const file = await load(signal);
+  const format = await checkedFormat(file);
+  show({ file });
+  const { upload, ...facts } = await prepared(file, format);
+  show(facts);
+  return upload;
+}
+
+function fail(id, error) {
+  const problem = error instanceof Problem ? error : new Problem("page_error");
+  if (problem !== error) reportError(error);
+  if (problem.asksForKey) {
+    // The others that are on their way were sent with the same key.
+    const asked = state.pictures.find(({ phase }) => phase === "locked");
+    changePicture(id, { phase: "locked", problem: asked?.problem ?? problem, progress: null });
+    return;
+  }
+  const attempts = pictureOf(id).attempts + (problem.type === "busy" ? 0 : 1);
+  if (problem.passes && attempts < ATTEMPTS) {
+    changePicture(id, { phase: "waiting", attempts, progress: null });
+    standBy(problem);
+  } else {
+    changePicture(id, { phase: "failed", problem, progress: null });
+  }
+}
+
+/** Start nothing until the service takes pictures again. */
+async function standBy({ type, wait = 1 }) {
+  if (state.service) return;
+  for (let seconds = wait; ; seconds = Math.min(2 * seconds, LONGEST_PAUSE)) {
+    update({ service: { type, seconds } });
+    await pause(seconds);
+    // A busy service knows best when it has a place; one that is away may take longer.
+    if (type === "busy" || !state.pictures.some(isPending) || (await isReady())) break;
+  }
+  update({ service: null });
+  startNext();
+}
+
+function pause(seconds) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+}
+
+addEventListener("online", () => wake());

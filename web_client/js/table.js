@@ -1,0 +1,172 @@
+import { element, find, setText } from "./dom.js";
+import { nameIn, names, percent } from "./guess.js";
+import { TAGS, otherLanguage } from "./language.js";
+import { IN_WORK, isPending } from "./queue.js";
+import { titleOf } from "./stage.js";
+import { problemText, text } from "./strings.js";
+
+const THUMB = 44; // CSS pixels; drawn with twice as many
+const ACTIONS = { waiting: "cancel", preparing: "cancel", sending: "cancel", classifying: "cancel" };
+
+/** Rows by picture id: { row, picture, language, selected }, what each was drawn from. */
+const rows = new Map();
+
+/** The pictures of this session: the queue, its results, and the history. */
+export function renderTable(state) {
+  const { pictures, language, selected, sort } = state;
+  find("pictures").hidden = !pictures.length;
+  const ids = new Set(pictures.map(({ id }) => id));
+  for (const [id, { row }] of rows) {
+    if (!ids.has(id)) {
+      row.remove();
+      rows.delete(id);
+    }
+  }
+  for (const picture of pictures) drawRow(picture, language, picture.id === selected);
+  arrange(sorted(pictures, sort, language).map(({ id }) => rows.get(id).row));
+  renderHead(sort);
+  renderSummary(pictures, language);
+}
+
+function drawRow(picture, language, isSelected) {
+  let drawn = rows.get(picture.id);
+  if (!drawn) {
+    drawn = { row: newRow(picture.id) };
+    rows.set(picture.id, drawn);
+  }
+  const { row } = drawn;
+  if (drawn.isSelected !== isSelected) {
+    row.querySelector("[data-select]").setAttribute("aria-current", String(isSelected));
+  }
+  if (drawn.picture !== picture || drawn.language !== language) {
+    if (picture.thumb && drawn.picture?.thumb !== picture.thumb) {
+      drawThumb(row.querySelector("canvas"), picture.thumb);
+    }
+    setText(row.querySelector("bdi"), titleOf(picture, language));
+    const outcome = row.querySelector("[data-outcome]");
+    outcome.replaceChildren(...outcomeParts(picture, language));
+    const best = picture.phase === "done" ? picture.items[0] : null;
+    setText(row.querySelector("[data-confidence]"), best ? percent(best.confidence, language) : "");
+    const time = best ? text(language, "milliseconds", { total: total(picture) }) : "";
+    setText(row.querySelector("[data-time]"), time);
+    drawAction(row.querySelector("[data-action]"), picture, language);
+  }
+  Object.assign(drawn, { picture, language, isSelected });
+}
+
+function newRow(id) {
+  const thumb = element("canvas", { width: 2 * THUMB, height: 2 * THUMB, "aria-hidden": "true" });
+  return element(
+    "tr",
+    { "data-picture": id },
+    element(
+      "td",
+      {},
+      element("button", { type: "button", class: "thing", "data-select": "" }, thumb, element("bdi")),
+    ),
+    element("td", { "data-outcome": "" }),
+    element("td", { class: "number", "data-confidence": "" }),
+    element("td", { class: "number time", "data-time": "" }),
+    element("td", { class: "action" }, element("button", { type: "button", "data-action": "" })),
+  );
+}
+
+/** Not an image of an address of its own: hundreds of those would have to be kept alive. */
+async function drawThumb(canvas, thumb) {
+  const bitmap = await createImageBitmap(thumb);
+  const side = Math.min(bitmap.width, bitmap.height);
+  const [x, y] = [(bitmap.width - side) / 2, (bitmap.height - side) / 2];
+  canvas.getContext("2d").drawImage(bitmap, x, y, side, side, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+}
+
+function outcomeParts({ phase, items, problem, progress }, language) {
+  if (phase === "done") return names(items[0], language);
+  if (problem) return [problemText(language, problem)];
+  const parts = [text(language, phase)];
+  if (IN_WORK.has(phase)) {
+    const bar = element("progress", { max: 1, "aria-label": text(language, phase) });
+    if (progress) bar.value = progress;
+    parts.push(bar);
+  }
+  return parts;
+}
+
+/** What can be done about a picture; one element for all, so that the focus stays. */
+function drawAction(button, { phase, problem, name }, language) {
+  const again = phase === "cancelled" || (phase === "failed" && problem.retryable);
+  const action = ACTIONS[phase] ?? (again ? "retry" : null);
+  const hadFocus = document.activeElement === button;
+  button.hidden = !action;
+  if (hadFocus && !action) button.closest("tr").querySelector("[data-select]").focus();
+  if (!action) return;
+  button.dataset.action = action;
+  button.setAttribute("aria-label", text(language, `${action}Picture`, { name }));
+  button.title = text(language, action);
+  setText(button, action === "cancel" ? "✕" : "↻");
+}
+
+function total({ timing }) {
+  return Math.round(timing.total);
+}
+
+/** Put rows in their order; those that lie right are not touched. */
+function arrange(ordered) {
+  const body = find("rows");
+  const focused = document.activeElement;
+  let place = body.firstElementChild;
+  for (const row of ordered) {
+    if (row === place) place = place.nextElementSibling;
+    else body.insertBefore(row, place);
+  }
+  // What is moved loses the focus.
+  if (document.activeElement !== focused && body.contains(focused)) focused.focus();
+}
+
+function sorted(pictures, { column, descending }, language) {
+  if (column === "order") return descending ? [...pictures].reverse() : pictures;
+  const collator = new Intl.Collator(TAGS[language], { numeric: true });
+  const best = ({ phase, items }) => (phase === "done" ? items[0] : null);
+  const keys = {
+    name: (picture) => titleOf(picture, language),
+    answer: (picture) => {
+      const guess = best(picture);
+      return guess && (nameIn(guess, language) ?? nameIn(guess, otherLanguage(language)));
+    },
+    confidence: (picture) => best(picture)?.confidence,
+    time: (picture) => best(picture) && picture.timing.total,
+  };
+  const key = keys[column];
+  const compare = (a, b) => {
+    const [x, y] = [key(a), key(b)];
+    // What has no answer comes last in both directions.
+    if (x == null || y == null) return (x == null) - (y == null);
+    const order = typeof x === "string" ? collator.compare(x, y) : x - y;
+    return descending ? -order : order;
+  };
+  return [...pictures].sort(compare);
+}
+
+function renderHead({ column, descending }) {
+  for (const head of document.querySelectorAll("th[data-column]")) {
+    const order = descending ? "descending" : "ascending";
+    if (head.dataset.column === column) head.setAttribute("aria-sort", order);
+    else head.removeAttribute("aria-sort");
+  }
+}
+
+function renderSummary(pictures, language) {
+  const count = (wanted) => pictures.filter(wanted).length;
+  const pending = count(isPending);
+  const done = count(({ phase }) => phase === "done");
+  const values = { count: pictures.length, done, failed: count(({ phase }) => phase === "failed") };
+  setText(find("summary"), text(language, values.failed ? "summaryFailed" : "summary", values));
+  find("cancel-all").hidden = !pending;
+  find("csv").disabled = !done && !values.failed;
+  const bar = find("all-progress");
+  bar.hidden = !pending;
+  bar.max = pictures.length;
+  bar.value = pictures.length - pending;
+  // Of many pictures the end is announced, not each; one is announced by its answer.
+  setText(find("announcement"), !pending && pictures.length > 1 ? find("summary").textContent : "");
+}

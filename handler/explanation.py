@@ -32,6 +32,8 @@ def class_activation_maps(feature_maps: Floats, weights: Floats) -> Floats:
     counts as nothing and the greatest value becomes 1, which makes it equal to Grad-CAM
     (Selvaraju et al., ICCV 2017). Where nothing speaks for a class, all is 0.
     """
-    maps = np.maximum(np.tensordot(weights, feature_maps, 1), 0)
+    maps: Floats = np.maximum(np.tensordot(weights, feature_maps, 1), 0)
     greatest = maps.max((1, 2), keepdims=True)
-    return maps / np.where(greatest > 0, greatest, 1)
+    greatest[greatest == 0] = 1
+    maps /= greatest
+    return maps

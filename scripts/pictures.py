@@ -1,4 +1,4 @@
-"""Make the pictures that the project shows: the samples' thumbnails, and of the page for the README.
+"""Make the pictures that the project shows: the samples' thumbnails, and the page for the README.
 
 The page is photographed in Chromium, as the running service shows it (make start).
 """
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image, ImageOps
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from scripts import find_browser
 from scripts.run_directory import ROOT, RunDirectory
@@ -44,7 +44,7 @@ def make_thumbnails() -> None:
 
 
 def photograph(browser: Browser, url: str, output: Path) -> None:
-    desktop = {"width": 1200, "height": 1000}
+    desktop: ViewportSize = {"width": 1200, "height": 1000}
     # So that the times shown are not those of a service that has just started.
     page = browser.new_page()
     page.goto(url)

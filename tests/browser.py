@@ -25,9 +25,15 @@ LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
 # The browser's own line for a status; the test says which ones it provokes.
 STATUS_LINE = r"Failed to load resource: (the server responded with a status of |net::ERR_)"
 
-# Counts the addresses made for files that were not given back, and what the policy stopped.
+# Keeps the addresses made for files that were not given back, what the policy stopped, and the last
+# body that was sent (Playwright shows none that comes from a file).
 WATCH = """
-window.watched = { urls: new Set(), violations: [] };
+window.watched = { urls: new Set(), violations: [], body: null };
+const { send } = XMLHttpRequest.prototype;
+XMLHttpRequest.prototype.send = function (body) {
+  watched.body = body;
+  send.call(this, body);
+};
 const { createObjectURL, revokeObjectURL } = URL;
 URL.createObjectURL = (blob) => {
   const url = createObjectURL.call(URL, blob);
@@ -67,6 +73,7 @@ def visit(browser: Browser, url: str, provoked: str = "", **options: Any) -> Ite
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda failure: messages.append(str(failure)))
+    page.on("filechooser", lambda _: None)  # from now on none opens unseen
     page.goto(url)
     # The last thing that loading it does.
     expect(page.locator("[data-sample]")).to_have_count(6)
@@ -89,6 +96,13 @@ def until(page: Page, expression: str) -> None:
             }}
         }}"""
     )
+
+
+def last_upload(page: Page) -> bytes:
+    data: list[int] = page.evaluate(
+        "watched.body.arrayBuffer().then(data => [...new Uint8Array(data)])"
+    )
+    return bytes(data)
 
 
 def results(page: Page) -> Locator:

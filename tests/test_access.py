@@ -528,7 +528,11 @@ WITH_KEY = {"Authorization": f"Bearer {KEY}"}
 )
 def test_no_prediction_without_the_key(guarded: Guarded, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    for target in ("/predictions/resnet18", "/predictions/resnet18/1.0?top_k=1", "/explanations/resnet18"):
+    for target in (
+        "/predictions/resnet18",
+        "/predictions/resnet18/1.0?top_k=1",
+        "/explanations/resnet18",
+    ):
         answer = guarded.ask("POST", target, headers=headers, data=CAT)
         assert error(answer) == (401, "unauthorized")
         assert answer.headers["www-authenticate"] == "Bearer"

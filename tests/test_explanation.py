@@ -20,7 +20,7 @@ PREDICTION, EXPLANATION = "/predictions/resnet18", "/explanations/resnet18"
 
 
 def grad_cam(reference: Reference, data: bytes, class_id: int) -> NDArray[np.float32]:
-    """Selvaraju et al., ICCV 2017, equations 1 and 2, on the last block; its greatest value is 1."""
+    """Selvaraju et al., ICCV 2017, equations 1 and 2, on the last block; the greatest is 1."""
     resnet = reference.network.resnet
     kept: list[torch.Tensor] = []
     hook = resnet.layer4.register_forward_hook(lambda *arguments: kept.append(arguments[-1]))
@@ -113,7 +113,9 @@ def test_a_header_asks_for_nothing(service: Service) -> None:
 
 
 def test_nothing_speaks_for_a_class() -> None:
-    maps = class_activation_maps(np.ones((512, 7, 7), np.float32), np.full((1, 512), -1, np.float32))
+    maps = class_activation_maps(
+        np.ones((512, 7, 7), np.float32), np.full((1, 512), -1, np.float32)
+    )
     assert maps.tolist() == np.zeros((1, 7, 7)).tolist()
 
 
@@ -124,7 +126,9 @@ def test_own_classes() -> None:
     with torch.inference_mode():
         probabilities, maps = reference(torch.tensor(network_input(*decode(data)))[None])
     labels = [Label(name, None, None) for name in "abcd"]
-    items = explain(rank(probabilities[0].numpy(), labels, 4), maps[0].numpy(), reference.classifier)
+    items = explain(
+        rank(probabilities[0].numpy(), labels, 4), maps[0].numpy(), reference.classifier
+    )
     for item in items:
         expected = grad_cam(reference, data, item["class_id"])
         assert np.abs(np.array(item["heatmap"]) - expected).max() < 0.001

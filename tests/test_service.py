@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from handler.labels import IMAGENET
 from scripts.reference import WEIGHTS, Reference
-from tests.conftest import SAMPLES, SHARED, Service, error
+from tests.conftest import SAMPLES, Service, error
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 JSON_TYPE = {"Content-Type": "application/json"}

@@ -40,7 +40,7 @@ function renderProblem({ language, notice, pictures }, picture) {
   const problem = notice ?? picture?.problem ?? locked?.problem;
   find("problem").hidden = !problem;
   setText(find("error"), problem ? problemText(language, problem) : "");
-  find("retry").hidden = !problem?.retryable && picture?.phase !== "cancelled";
+  find("retry").hidden = !problem?.retryable;
   find("key-form").hidden = !problem?.asksForKey;
   find("key").setAttribute("aria-invalid", String(problem?.type === "wrong_key"));
 }

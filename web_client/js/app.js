@@ -175,8 +175,8 @@ function sortBy({ target }) {
 }
 
 function saveCsv() {
-  const oldestFirst = [...state.pictures].reverse();
-  save("pictures.csv", asCsv(oldestFirst, state.topK, state.language));
+  const inOrder = [...state.pictures].sort((a, b) => a.id - b.id);
+  save("pictures.csv", asCsv(inOrder, state.topK, state.language));
 }
 
 function clearAll() {

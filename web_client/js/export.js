@@ -36,7 +36,7 @@ export function asCsv(pictures, topK, language) {
         "",
       ]);
     }
-    const error = picture.problem ? problemText(language, picture.problem) : picture.phase;
+    const error = picture.problem ? problemText(language, picture.problem) : "";
     return [[file, "", "", "", "", "", "", cell(error)]];
   });
   return [COLUMNS, ...rows].map((row) => `${row.join(",")}\r\n`).join("");

@@ -19,12 +19,12 @@ export function keep(id, text) {
   }
 }
 
-/** What was kept, newest first. */
+/** What was kept, in the order of the page's state. */
 export function keptPictures() {
   return ids()
-    .reverse()
     .map((id) => read(PREFIX + id))
-    .filter(Boolean);
+    .filter(Boolean)
+    .sort((a, b) => b.batch - a.batch || a.id - b.id);
 }
 
 export function forgetPictures() {

@@ -128,10 +128,17 @@ async function jpeg(bitmap, side) {
   return encoded(canvas);
 }
 
+/** Whether a canvas answered whenever it was asked. */
+let answers = true;
+
 /** A canvas as JPEG, or null. */
 export function encoded(canvas) {
+  if (!answers) return null;
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, TO_BLOB_LIMIT, null);
+    const timer = setTimeout(() => {
+      answers = false; // nor will it the next time
+      resolve(null);
+    }, TO_BLOB_LIMIT);
     const done = (blob) => {
       clearTimeout(timer);
       resolve(blob);

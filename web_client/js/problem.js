@@ -6,6 +6,7 @@ const RETRYABLE = new Set([
   "internal_error",
   "incomplete_body",
   "timeout",
+  "cancelled",
   "bad_answer",
   "unexpected",
 ]);

@@ -15,7 +15,7 @@ let preparing = Promise.resolve();
 /** Ends the pause of standBy(). */
 let wake = () => {};
 
-export const IN_WORK = new Set(["preparing", "sending", "classifying"]);
+const IN_WORK = new Set(["preparing", "sending", "classifying"]);
 
 /** Whether it may still get its answer without the user's doing. */
 export function isPending({ phase }) {
@@ -27,6 +27,7 @@ export function add(sources) {
   const last = Math.max(0, ...state.pictures.map(({ id }) => id));
   const pictures = sources.map(({ name, sample = null }, index) => ({
     id: last + 1 + index,
+    batch: last + 1,
     name,
     sample,
     notes: [],
@@ -58,7 +59,7 @@ export function unlock() {
 
 export function cancel(id) {
   if (!isPending(pictureOf(id))) return;
-  changePicture(id, { phase: "cancelled", progress: null });
+  changePicture(id, { phase: "cancelled", problem: new Problem("cancelled"), progress: null });
   jobs.get(id).controller?.abort();
   startNext();
 }

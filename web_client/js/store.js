@@ -4,8 +4,8 @@ import { remembered } from "./memory.js";
 /**
  * Everything the page shows; render() draws it and nothing else changes the document.
  *
- * A picture is { id, name, sample, file, thumb, width, height, notes, phase, progress, attempts,
- * items, timing, problem } and is replaced, not changed. Its phases: waiting, preparing, sending,
+ * A picture is { id, batch, name, sample, file, thumb, width, height, notes, phase, progress,
+ * attempts, items, timing, problem } and is replaced, not changed. Its phases: waiting, preparing, sending,
  * classifying, then done, failed, cancelled, or locked (the service asks for a key).
  */
 export const state = {
@@ -13,7 +13,7 @@ export const state = {
   topK: Number(remembered("top-k")) || 3,
   opacity: 70, // percent, of the heat map
   wnids: false, // shown?
-  pictures: [], // newest first
+  pictures: [], // what was chosen last comes first, in the order in which it was chosen
   selected: null, // id of the picture on the stage
   pointed: null, // class_id of the answer whose heat map is shown: under the mouse or the focus
   pinned: null, // ... and when there is none

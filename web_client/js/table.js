@@ -1,12 +1,11 @@
 import { element, find, setText } from "./dom.js";
 import { nameIn, names, percent } from "./guess.js";
 import { TAGS, otherLanguage } from "./language.js";
-import { IN_WORK, isPending } from "./queue.js";
+import { isPending } from "./queue.js";
 import { titleOf } from "./stage.js";
 import { problemText, text } from "./strings.js";
 
 const THUMB = 44; // CSS pixels; drawn with twice as many
-const ACTIONS = { waiting: "cancel", preparing: "cancel", sending: "cancel", classifying: "cancel" };
 
 /** Rows by picture id: { row, picture, language, selected }, what each was drawn from. */
 const rows = new Map();
@@ -84,18 +83,17 @@ function outcomeParts({ phase, items, problem, progress }, language) {
   if (phase === "done") return names(items[0], language);
   if (problem) return [problemText(language, problem)];
   const parts = [text(language, phase)];
-  if (IN_WORK.has(phase)) {
-    const bar = element("progress", { max: 1, "aria-label": text(language, phase) });
-    if (progress) bar.value = progress;
-    parts.push(bar);
+  // One without a value would move all the time, which some can't bear and each frame costs.
+  if (phase === "sending") {
+    const label = text(language, phase);
+    parts.push(element("progress", { max: 1, value: progress, "aria-label": label }));
   }
   return parts;
 }
 
 /** What can be done about a picture; one element for all, so that the focus stays. */
 function drawAction(button, { phase, problem, name }, language) {
-  const again = phase === "cancelled" || (phase === "failed" && problem.retryable);
-  const action = ACTIONS[phase] ?? (again ? "retry" : null);
+  const action = isPending({ phase }) ? "cancel" : problem?.retryable ? "retry" : null;
   const hadFocus = document.activeElement === button;
   button.hidden = !action;
   if (hadFocus && !action) button.closest("tr").querySelector("[data-select]").focus();

@@ -8,7 +8,9 @@ import { renderTable } from "./table.js";
 /** Draw the whole state. Drawing the same state again changes nothing. */
 export function render(state) {
   const picture = state.pictures.find(({ id }) => id === state.selected);
-  document.body.dataset.phase = picture?.phase ?? "idle";
+  const { dataset } = document.body;
+  const phase = picture?.phase ?? "idle";
+  if (dataset.phase !== phase) dataset.phase = phase;
   document.body.toggleAttribute("data-dragging", state.dragging);
   renderWords(state);
   renderService(state);
@@ -18,7 +20,13 @@ export function render(state) {
   renderSamples(state);
 }
 
+let spoken = null;
+
 function renderWords({ language, pictures }) {
+  setText(find("choose"), text(language, pictures.length ? "chooseMore" : "choose"));
+  // Said again, the same language would have the browser style the whole page anew.
+  if (language === spoken) return;
+  spoken = language;
   document.documentElement.lang = TAGS[language];
   document.title = text(language, "title");
   for (const node of document.querySelectorAll("[data-text]")) {
@@ -30,7 +38,6 @@ function renderWords({ language, pictures }) {
   for (const button of document.querySelectorAll("button[data-language]")) {
     button.setAttribute("aria-pressed", String(button.dataset.language === language));
   }
-  setText(find("choose"), text(language, pictures.length ? "chooseMore" : "choose"));
 }
 
 function renderService({ language, service }) {

@@ -98,6 +98,11 @@ def until(page: Page, expression: str) -> None:
     )
 
 
+def answer_once(page: Page, **answer: Any) -> None:
+    """Answer the next picture in the service's stead."""
+    page.route("**/explanations/**", lambda route: route.fulfill(**answer), times=1)
+
+
 def last_upload(page: Page) -> bytes:
     data: list[int] = page.evaluate(
         "watched.body.arrayBuffer().then(data => [...new Uint8Array(data)])"

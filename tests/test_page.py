@@ -19,7 +19,17 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 from handler.errors import ClientError
 from handler.picture import crop_box
 from scripts.run_directory import ROOT
-from tests.browser import LANGUAGES, choose, drop, file, last_upload, results, until, visit
+from tests.browser import (
+    LANGUAGES,
+    answer_once,
+    choose,
+    drop,
+    file,
+    last_upload,
+    results,
+    until,
+    visit,
+)
 from tests.conftest import SAMPLES, Service
 
 CAT, COFFEE = SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg"
@@ -432,11 +442,7 @@ def test_refusals_are_sentences(browser: Browser, service: Service, language: st
         error = page.locator("[data-error]")
         for kind, (status, again) in REFUSALS.items():
             body = {"code": status, "type": kind, "message": "x"}
-            page.route(
-                "**/explanations/**",
-                lambda route, status=status, body=body: route.fulfill(status=status, json=body),
-                times=1,
-            )
+            answer_once(page, status=status, json=body)
             choose(page, CAT)
             expect(error).to_be_visible()
             is_chinese = re.search(r"[\u4e00-\u9fff]", error.inner_text()) is not None
@@ -452,11 +458,7 @@ def test_refusals_are_sentences(browser: Browser, service: Service, language: st
 
 def test_nonsense_for_an_answer(page: Page) -> None:
     for body in ("<html>", "[]", "[{}]", "null", '{"a": 1}'):
-        page.route(
-            "**/explanations/**",
-            lambda route, body=body: route.fulfill(status=200, body=body),
-            times=1,
-        )
+        answer_once(page, status=200, body=body)
         choose(page, CAT)
         expect(page.locator("[data-error]")).to_contain_text("could not be understood")
         page.locator("[data-retry]").click()
@@ -467,14 +469,13 @@ def test_an_archive_of_other_labels(page: Page) -> None:
     """Without Chinese names, wnids or heat maps there is still an answer."""
     items = [{"class": name, "class_zh": None, "class_id": i, "wnid": None, "confidence": share}
              for i, (name, share) in enumerate([("good", 0.9), ("bad", 0.1)])]  # fmt: skip
-    page.route("**/explanations/**", lambda route: route.fulfill(status=200, json=items))
+    answer_once(page, status=200, json=items)
     choose(page, CAT)
     expect(results(page)).to_have_count(2)
     expect(page.locator("[data-status]")).to_contain_text("good")
     expect(page.locator("[data-timing]")).to_have_text(re.compile(r"^\d+ ms$"))
     page.locator("button[data-language=zh]").click()
     expect(page.locator("[data-status] [lang=en]")).to_have_text("good")
-    page.unroute("**/explanations/**")
 
 
 def test_every_error_has_its_sentences(page: Page) -> None:

@@ -60,17 +60,17 @@ def photograph(browser: Browser, url: str, output: Path) -> None:
     page = browser.new_page(locale="en-GB", viewport=desktop, color_scheme="dark")
     page.goto(url)
     show(page, "flower.jpg", "astronaut.jpg")
-    page.locator("[data-guess]").first.click()
-    expect(page.locator("[data-heatmap]")).to_be_visible()
+    show_map(page)
     page.screenshot(path=output / "dark.png")
     page.close()
 
     page = browser.new_page(locale="en-GB", viewport=desktop, color_scheme="light")
     page.goto(url)
     show(page, "cat.jpg")
-    page.locator("[data-guess]").first.click()
-    expect(page.locator("[data-heatmap]")).to_be_visible()
-    page.locator("main").screenshot(path=output / "heat_map.png")
+    show_map(page)
+    page.locator("[data-preview]").locator("xpath=ancestor::section").screenshot(
+        path=output / "heat_map.png"
+    )
     page.close()
 
     context = browser.new_context(
@@ -95,6 +95,12 @@ def show(page: Page, *names: str) -> None:
     expect(page.locator("[data-results] > li")).to_have_count(3)
     page.evaluate("Promise.all(document.getAnimations().map(one => one.finished)).then(() => {})")
     page.mouse.move(0, 0)
+
+
+def show_map(page: Page) -> None:
+    page.locator("[data-guess]").first.click()
+    page.mouse.move(0, 0)
+    expect(page.locator("[data-heatmap]")).to_be_visible()
 
 
 if __name__ == "__main__":

@@ -44,10 +44,17 @@ function drawRow(picture, language, isSelected) {
     setText(row.querySelector("bdi"), titleOf(picture, language));
     const outcome = row.querySelector("[data-outcome]");
     outcome.replaceChildren(...outcomeParts(picture, language));
+    outcome.colSpan = picture.problem ? 3 : 1; // a sentence needs the place of the figures
     const best = picture.phase === "done" ? picture.items[0] : null;
-    setText(row.querySelector("[data-confidence]"), best ? percent(best.confidence, language) : "");
     const time = best ? text(language, "milliseconds", { total: total(picture) }) : "";
-    setText(row.querySelector("[data-time]"), time);
+    for (const [hook, words] of [
+      ["confidence", best ? percent(best.confidence, language) : ""],
+      ["time", time],
+    ]) {
+      const cell = row.querySelector(`[data-${hook}]`);
+      cell.hidden = Boolean(picture.problem);
+      setText(cell, words);
+    }
     drawAction(row.querySelector("[data-action]"), picture, language);
   }
   Object.assign(drawn, { picture, language, isSelected });

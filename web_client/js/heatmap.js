@@ -61,19 +61,13 @@ export function colour(value) {
   });
 }
 
-/** Where the map's weight lies, as a word of strings.js: "top_left" to "bottom_right", or "nowhere". */
+/** Where the map is strongest, as a word of strings.js: "top_left" to "bottom_right", or "nowhere". */
 export function whereabouts(map) {
-  let [total, down, across] = [0, 0, 0];
-  for (const [y, cells] of map.entries()) {
-    for (const [x, value] of cells.entries()) {
-      // Squared, the strong cells decide.
-      total += value ** 2;
-      down += value ** 2 * (y + 0.5);
-      across += value ** 2 * (x + 0.5);
-    }
-  }
-  if (total === 0) return "nowhere";
-  const third = (sum) => Math.floor((3 * sum) / total / map.length);
-  const [row, column] = [third(down), third(across)];
+  const values = map.flat();
+  const greatest = Math.max(...values);
+  if (greatest === 0) return "nowhere";
+  const index = values.indexOf(greatest);
+  const third = (cell) => Math.floor((3 * (cell + 0.5)) / map.length);
+  const [row, column] = [third(Math.floor(index / map.length)), third(index % map.length)];
   return `${["top", "middle", "bottom"][row]}_${["left", "centre", "right"][column]}`;
 }

@@ -10,7 +10,9 @@ PRIVATE_KEY ?=## ... (default: the same file)
 PRECISION ?= fp32## fp32: the answers of PyTorch; int8: nearly, at over twice the speed
 WEIGHTS ?= $(firstword $(wildcard ../shared/weights/*.pth))## state dict of a torchvision resnet18 (default: ../shared/weights, else torchvision's own)
 LABELS ?= handler/imagenet_classes.tsv## the classes' names, one a line
+VERSION ?= 1.0## of the model in the archive
 CALIBRATION ?= $(wildcard ../shared/images)## int8: folder of pictures to calibrate with (default: ../shared/images, else the samples)
+MODEL_API ?=## 1: archives can be rolled out while the service runs (scripts/manage.py)
 WORKERS ?=## workers (default: 1, which uses all cores)
 THREADS ?=## threads of a worker (default: all cores)
 MINUTES ?= 30## of the soak
@@ -23,7 +25,7 @@ SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard web_c
 	$(addprefix scripts/,build_archive.py calibration.py export_ncnn.py export_openvino.py reference.py weights.py)
 SERVICE = --host $(HOST) --port $(PORT) --archive $(ARCHIVE) \
 	$(if $(WORKERS),--workers $(WORKERS)) $(if $(THREADS),--threads $(THREADS)) \
-	$(if $(HOSTS),--hosts '$(HOSTS)') $(if $(DOMAIN),--domain $(DOMAIN)) \
+	$(if $(MODEL_API),--model-api) $(if $(HOSTS),--hosts '$(HOSTS)') $(if $(DOMAIN),--domain $(DOMAIN)) \
 	$(if $(CERTIFICATE),--certificate '$(CERTIFICATE)') $(if $(PRIVATE_KEY),--private-key '$(PRIVATE_KEY)')
 export ACCESS_KEY
 
@@ -58,11 +60,11 @@ archive: $(ARCHIVE) ## build model_store/resnet18-PRECISION.mar
 
 model_store/resnet18-%.mar: model_store/.settings-% $(SOURCES) $(WEIGHTS) $(LABELS) requirements.txt | .venv/.installed
 	$(RUN) scripts.build_archive --precision $* $(if $(WEIGHTS),--weights '$(WEIGHTS)') \
-		--labels '$(LABELS)' $(if $(CALIBRATION),--calibration '$(CALIBRATION)') --output $@
+		--labels '$(LABELS)' --version '$(VERSION)' $(if $(CALIBRATION),--calibration '$(CALIBRATION)') --output $@
 
 # Other WEIGHTS or LABELS change no time stamp of a file: this one is rewritten when they change.
 .PRECIOUS: model_store/.settings-%
-model_store/.settings-%: SETTINGS = $(WEIGHTS) $(LABELS) $(if $(filter int8,$*),$(CALIBRATION))
+model_store/.settings-%: SETTINGS = $(WEIGHTS) $(LABELS) $(VERSION) $(if $(filter int8,$*),$(CALIBRATION))
 model_store/.settings-%: FORCE
 	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
 FORCE:

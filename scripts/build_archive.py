@@ -47,6 +47,7 @@ def main() -> int:
             options.weights,
             options.labels,
             options.calibration,
+            options.version,
             options.output,
         )
     except (WeightsError, ValueError, OSError, Disagreement) as error:
@@ -77,6 +78,7 @@ def parse_arguments() -> argparse.Namespace:
         help="int8: folder of pictures of the kind the service will see; every second one "
         "calibrates, the others judge (default: windows of the project's own photographs)",
     )
+    parser.add_argument("--version", default="1.0", help="of the model (default: %(default)s)")
     parser.add_argument("--output", type=Path, help=f"default: model_store/{NAME}-PRECISION.mar")
     return parser.parse_args()
 
@@ -86,6 +88,7 @@ def build(
     weights: Path | None,
     labels: Path,
     calibration_folder: Path | None,
+    model_version: str,
     output: Path | None,
 ) -> None:
     output = output or ROOT / "model_store" / f"{NAME}-{precision}.mar"
@@ -96,11 +99,11 @@ def build(
         contents = Path(scratch, "contents")
         contents.mkdir()
         proof = export_and_compare(precision, reference, calibration_folder, contents)
-        card = model_card(precision, weights, labels, reference.classes, proof)
+        card = model_card(precision, weights, labels, reference.classes, model_version, proof)
         (contents / "model_card.json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
         (contents / "labels.tsv").write_bytes(labels.read_bytes())
         np.save(contents / CLASSIFIER, reference.classifier)
-        archive = run_archiver(contents, card["version"], Path(scratch))
+        archive = run_archiver(contents, model_version, Path(scratch))
         output.parent.mkdir(parents=True, exist_ok=True)
         rewrite(archive, output)
     print(f"archive: {output} ({output.stat().st_size / 1e6:.1f} MB)", flush=True)
@@ -201,14 +204,19 @@ def check_int8(agreement: dict[str, Any]) -> None:
 
 
 def model_card(
-    precision: str, weights: Path, labels: Path, classes: int, proof: dict[str, Any]
+    precision: str,
+    weights: Path,
+    labels: Path,
+    classes: int,
+    model_version: str,
+    proof: dict[str, Any],
 ) -> dict[str, Any]:
     packages = ["torch", "torchvision", ENGINES[precision], "pillow", "cykooz-resizer", "numpy"]
     packages += ["pnnx"] if precision == "fp32" else ["nncf"]
     digest = sha256(weights)
     return {
         "name": f"{NAME}-{precision}",
-        "version": "1.0",
+        "version": model_version,
         "architecture": "torchvision.models.resnet18",
         "precision": precision,
         "engine": ENGINES[precision],

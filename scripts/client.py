@@ -32,17 +32,20 @@ class Classifier:
         timeout: float = 40.0,
         access_key: str | None = None,
         host: str | None = None,
+        version: str | None = None,
         on_wait: Callable[[ServiceError], None] = lambda reason: None,
     ) -> None:
         """patience: seconds to go on retrying while no picture is answered.
 
         timeout: seconds for one attempt. host: the name that the service at `url`, on this machine,
-        has a certificate for. on_wait: told why, when answers stop coming.
+        has a certificate for. version: of the model (None: the default one). on_wait: told why,
+        when answers stop coming.
         """
         self.url = url.rstrip("/")
         self.patience = patience
         self.timeout = timeout
         self.on_wait = on_wait
+        self._address = f"{self.url}/predictions/{MODEL}{f'/{version}' if version else ''}"
         self._silent_since: float | None = None
         self._session = _session(self.url)
         if access_key:
@@ -62,10 +65,7 @@ class Classifier:
             pause = 0.5
             try:
                 response = self._session.post(
-                    f"{self.url}/predictions/{MODEL}",
-                    picture,
-                    headers=headers,
-                    timeout=self.timeout,
+                    self._address, picture, headers=headers, timeout=self.timeout
                 )
             except requests.RequestException as error:
                 failure = ServiceError(
@@ -123,11 +123,32 @@ class Management:
         card: dict[str, Any] = answer[0]["customizedMetadata"]
         return card
 
+    def default_version(self) -> str:
+        answer: list[dict[str, Any]] = self._call("GET", f"/models/{MODEL}")
+        return str(answer[0]["modelVersion"])
+
     def scale(self, workers: int) -> None:
-        """Returns when so many workers are there."""
+        """Returns when the default version has so many workers."""
         self._call(
             "PUT", f"/models/{MODEL}", min_worker=workers, max_worker=workers, synchronous="true"
         )
+
+    def register(self, archive: str, workers: int) -> None:
+        """Load an archive of the model store; returns when its workers are ready."""
+        self._call(
+            "POST",
+            "/models",
+            url=archive,
+            model_name=MODEL,
+            initial_workers=workers,
+            synchronous="true",
+        )
+
+    def unregister(self, version: str) -> None:
+        self._call("DELETE", f"/models/{MODEL}/{version}")
+
+    def set_default(self, version: str) -> None:
+        self._call("PUT", f"/models/{MODEL}/{version}/set-default")
 
     def _call(self, method: str, path: str, **parameters: str | int) -> Any:
         try:

@@ -4,11 +4,20 @@ import fcntl
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What operators changed since the start, and TorchServe forgets when it ends."""
+
+    workers: int | None = None  # of the default version
+    archives: tuple[str, ...] = ()  # loaded from the model store, the default version's first
+    previous: str | None = None  # the archive that the last rollout or rollback replaced
 
 
 @dataclass(frozen=True)
@@ -33,9 +42,13 @@ class RunDirectory:
         """What the gateway sends; empty until the TorchServe that runs has made its own."""
         return self.path / "inference.key"
 
+    @property
+    def model_store(self) -> Path:
+        return self.path / "model_store"
+
     def keep_archive(self, archive: Path) -> Path:
         """The archive under a name of the service's own, which a newer build does not replace."""
-        store = self.path / "model_store"
+        store = self.model_store
         shutil.rmtree(store, ignore_errors=True)
         store.mkdir(mode=0o700)
         kept = store / archive.name
@@ -85,13 +98,12 @@ class RunDirectory:
         entry = _read_json(self.keys).get(kind)
         return str(entry["key"]) if entry else None
 
-    def scaled_to(self) -> int | None:
-        """The number of workers last asked for while the service ran."""
-        workers = _read_json(self.path / "scaled.json").get("workers")
-        return int(workers) if workers is not None else None
+    def changes(self) -> Changes:
+        recorded = _read_json(self.path / "changes.json")
+        return Changes(**recorded | {"archives": tuple(recorded.get("archives", ()))})
 
-    def record_scale(self, workers: int | None) -> None:
-        write_atomically(self.path / "scaled.json", json.dumps({"workers": workers}))
+    def record(self, changes: Changes) -> None:
+        write_atomically(self.path / "changes.json", json.dumps(asdict(changes)))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

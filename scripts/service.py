@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from scripts.run_directory import ROOT, RunDirectory
+from scripts.run_directory import ROOT, Changes, RunDirectory
 from scripts.supervisor import (
     HTTPS_PORT,
     READY_TIMEOUT,
@@ -55,6 +55,7 @@ def main() -> int:
             options.private_key,
             # Not an argument: those can be read by every user of the machine.
             os.environ.get("ACCESS_KEY") or None,
+            options.model_api,
         )
         serve(settings, run) if options.command == "serve" else start(settings, run)
     except (Refused, GaveUp) as error:
@@ -93,6 +94,12 @@ def parse_arguments() -> argparse.Namespace:
         command.add_argument(
             "--private-key", type=absolute, help="PEM file (default: in that of the certificate)"
         )
+        command.add_argument(
+            "--model-api",
+            action="store_true",
+            help="let manage.py roll out other archives: whoever has TorchServe's management key, "
+            "a file of this user, can then load code",
+        )
         command.epilog = "ACCESS_KEY in the environment: the key that predictions then need."
     return parser.parse_args()
 
@@ -125,7 +132,7 @@ def serve(settings: Settings, run: RunDirectory) -> None:
         check(settings)
         for old in run.logs.glob("*.out"):
             old.unlink()
-        run.record_scale(None)
+        run.record(Changes())
         asyncio.run(Supervisor(settings, run).run())
     except GaveUp as error:
         run.write_state({**run.state(), "status": "failed", "reason": str(error)})
@@ -148,8 +155,11 @@ def start(settings: Settings, run: RunDirectory) -> None:
         log.replace(log.with_suffix(".log.1"))
     command = [sys.executable, "-m", "scripts.service", "serve", "--run-directory", str(run.path)]
     for name, value in asdict(settings).items():
-        if value is not None and name != "access_key":  # that is inherited
-            command += [f"--{name.replace('_', '-')}", str(value)]
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            command.append(option)
+        elif value not in (None, False) and name != "access_key":  # that is inherited
+            command += [option, str(value)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,

@@ -74,6 +74,7 @@ class Settings:
     certificate: str | None = None  # absolute path of a PEM file; None: one of Let's Encrypt
     private_key: str | None = None  # absolute path of a PEM file; None: in the certificate's file
     access_key: str | None = None  # None: everybody may ask for predictions
+    model_api: bool = False  # whether other archives can be loaded while it runs
 
     @property
     def url(self) -> str:
@@ -240,7 +241,10 @@ class Supervisor:
                     follow_up.cancel()
 
     def _clear_torchserve(self) -> None:
-        """Before TorchServe starts: no old key, no leftovers of a killed predecessor."""
+        """Before TorchServe starts: the archives it had, no old key, no leftovers of another."""
+        archives = self.run_directory.changes().archives or (self.archive.name,)
+        load = ",".join(f"{MODEL}={archive}" for archive in archives)
+        self.torchserve.environment["TS_LOAD_MODELS"] = load
         write_atomically(self.run_directory.inference_key, "")
         self.run_directory.keys.unlink(missing_ok=True)
         empty(self.temporary / "torchserve")
@@ -256,7 +260,7 @@ class Supervisor:
         while (key := self.run_directory.key("inference")) is None:
             await asyncio.sleep(POLL)
         write_atomically(self.run_directory.inference_key, key)
-        workers = self.run_directory.scaled_to() or self.settings.workers
+        workers = self.run_directory.changes().workers or self.settings.workers
         while workers is not None:
             management = Management(self.management_url, self.run_directory.key("management") or "")
             try:
@@ -323,7 +327,7 @@ class Supervisor:
                 name: f"http://127.0.0.1:{port}" if name.endswith("ADDRESS") else str(port)
                 for name, port in self.ports.items()
             },
-            "TS_LOAD_MODELS": f"{MODEL}={self.archive.name}",
+            "TS_ENABLE_MODEL_API": str(self.settings.model_api).lower(),
             "TS_METRICS_CONFIG": str(ROOT / "deploy" / "metrics.yaml"),
             "LOG_LOCATION": str(run.logs),
             "METRICS_LOCATION": str(run.logs),

@@ -1,0 +1,251 @@
+"""Another archive in the place of the one that is served, without a request lost.
+
+The new version is loaded beside the old one and has to prove itself on canary pictures before it
+becomes the default; until then, and whenever something fails, the old one serves.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from handler.ranking import Item
+from scripts.client import Classifier, Management, ServiceError
+from scripts.run_directory import ROOT, Changes, RunDirectory
+
+SAMPLES = ROOT / "web_client" / "samples"
+DRAIN_TIMEOUT = 30.0  # seconds; what is not answered by then, the gateway asks the new version
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a new version has to keep to on the canary pictures."""
+
+    pictures: Path = SAMPLES
+    expected: Path | None = None  # lines of classify.py --json; None: what the old version answers
+    agreement: float = 0.8  # share of the pictures with the expected best class
+    latency: float = 1.0  # seconds, of the slowest answer
+
+
+class Rollout:
+    def __init__(self, run: RunDirectory) -> None:
+        self.run = run
+        self.management = Management.of(run)
+        if not run.state()["settings"]["model_api"]:
+            raise ServiceError(
+                "no_model_api",
+                "This service takes no other archives while it runs. To let it: "
+                "make stop; make start MODEL_API=1 (README.md says what that opens)",
+            )
+
+    def roll_out(self, archive: Path, bounds: Bounds, beside: bool = False) -> str:
+        """Make `archive` the default version. Returns its version; raises ServiceError.
+
+        beside: only load it, for those who name its version.
+        """
+        version = version_of(archive)
+        with self._alone():
+            loaded = archives_of(self.management)
+            if version in loaded:
+                raise ServiceError(
+                    "version_exists",
+                    f"Version {version} is loaded already. Build the archive with another: "
+                    "make archive VERSION=1.1",
+                )
+            expected = self._expected(bounds)
+            kept = self.run.model_store / f"resnet18-{version}.mar"
+            if kept.name in loaded.values() or kept.name == self.run.changes().previous:
+                raise ServiceError(
+                    "version_exists", f"{kept.name} is in the model store already; use rollback"
+                )
+            partial = kept.with_suffix(".partial")
+            shutil.copyfile(archive, partial)
+            partial.replace(kept)
+            try:
+                self._replace(kept.name, version, bounds, expected, beside)
+            except ServiceError:
+                kept.unlink(missing_ok=True)
+                raise
+            return version
+
+    def roll_back(self, bounds: Bounds) -> str:
+        """Make the version that was replaced last the default again. Raises ServiceError."""
+        with self._alone():
+            previous = self.run.changes().previous
+            if previous is None:
+                raise ServiceError("no_previous", "Nothing was rolled out that could be taken back")
+            version = version_of(self.run.model_store / previous)
+            # It need not answer as the one that is taken back; it has to answer.
+            self._replace(previous, version, bounds, None)
+            return version
+
+    def _replace(
+        self,
+        archive: str,
+        version: str,
+        bounds: Bounds,
+        expected: Sequence[int] | None,
+        beside: bool = False,
+    ) -> None:
+        loaded = archives_of(self.management)
+        old = self.management.default_version()
+        workers = len(self._version(old)["workers"])
+        try:
+            self.management.register(archive, workers)
+            self._try_out(version, bounds, expected)
+            if not beside:
+                self.management.set_default(version)
+        except ServiceError as error:
+            self._remove(version)
+            raise ServiceError(error.type, f"{error}. Version {old} goes on serving") from error
+        if beside:
+            changes = self.run.changes()
+            self.run.record(replace(changes, archives=(*loaded_first(loaded, old), archive)))
+            return
+        self.run.record(Changes(workers, (archive, loaded[old]), loaded[old]))
+        self._drain(old)
+        self.run.record(Changes(workers, (archive,), loaded[old]))
+        self.management.unregister(old)
+
+    def _try_out(self, version: str, bounds: Bounds, expected: Sequence[int] | None) -> None:
+        pictures = canaries(bounds.pictures)
+        answers, slowest = self._answers(version, pictures)
+        if slowest > bounds.latency:
+            raise ServiceError(
+                "too_slow",
+                f"Version {version} took up to {slowest:.2f} s for a picture; "
+                f"{bounds.latency:g} s are allowed",
+            )
+        if expected is None:
+            return
+        same = sum(a == b for a, b in zip(answers, expected, strict=True))
+        if same < bounds.agreement * len(pictures):
+            raise ServiceError(
+                "wrong_answers",
+                f"Version {version} gives the expected best class on {same} of "
+                f"{len(pictures)} canary pictures; {bounds.agreement:.0%} are needed",
+            )
+
+    def _answers(self, version: str, pictures: Sequence[Path]) -> tuple[list[int], float]:
+        """The best class of each picture, and the seconds that the slowest took."""
+        # Past the gateway: who rolls out need not know the access key.
+        classifier = Classifier(
+            self.run.state()["inference"],
+            access_key=self.run.key("inference"),
+            version=version,
+            timeout=60,
+        )
+        best, slowest = [], 0.0
+        for picture in pictures:
+            started = time.monotonic()
+            [item] = classifier.classify(picture.read_bytes(), 1)
+            slowest = max(slowest, time.monotonic() - started)
+            best.append(item["class_id"])
+        return best, slowest
+
+    def _expected(self, bounds: Bounds) -> list[int]:
+        pictures = canaries(bounds.pictures)
+        if bounds.expected is None:
+            return self._answers(self.management.default_version(), pictures)[0]
+        answers = read_answers(bounds.expected)
+        missing = [picture.name for picture in pictures if picture.name not in answers]
+        if missing:
+            raise ServiceError(
+                "bad_expected", f"{bounds.expected} says nothing of {', '.join(missing)}"
+            )
+        return [answers[picture.name][0]["class_id"] for picture in pictures]
+
+    def _drain(self, version: str) -> None:
+        """Until none of its requests waits. Those at its workers are asked again elsewhere."""
+        deadline = time.monotonic() + DRAIN_TIMEOUT
+        while self._version(version)["jobQueueStatus"]["pendingRequests"]:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.1)
+
+    def _remove(self, version: str) -> None:
+        try:
+            if version in archives_of(self.management):
+                self.management.unregister(version)
+        except ServiceError as error:
+            # TorchServe is gone: it comes back without this version.
+            if error.type != "unreachable":
+                raise
+
+    def _version(self, version: str) -> dict[str, Any]:
+        return next(v for v in self.management.versions() if v["modelVersion"] == version)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One rollout at a time."""
+        descriptor = os.open(self.run.path / "rollout.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise ServiceError("busy", "Another rollout is at work; wait for its end") from None
+        finally:
+            os.close(descriptor)
+
+
+def set_default(run: RunDirectory, version: str) -> None:
+    """Make a loaded version the default. Raises ServiceError."""
+    management = Management.of(run)
+    loaded = archives_of(management)
+    if version not in loaded:
+        raise ServiceError(
+            "no_version", f"There is no version {version}; there is {', '.join(sorted(loaded))}"
+        )
+    management.set_default(version)
+    run.record(replace(run.changes(), archives=tuple(loaded_first(loaded, version))))
+
+
+def archives_of(management: Management) -> dict[str, str]:
+    """The archive of each loaded version."""
+    return {v["modelVersion"]: Path(v["modelUrl"]).name for v in management.versions()}
+
+
+def loaded_first(loaded: dict[str, str], version: str) -> list[str]:
+    """The archives, that of `version` first: TorchServe makes the first the default."""
+    return [loaded[version], *(name for other, name in loaded.items() if other != version)]
+
+
+def version_of(archive: Path) -> str:
+    """The version that an archive has. Raises ServiceError where it is none."""
+    try:
+        with zipfile.ZipFile(archive) as contents:
+            manifest = json.loads(contents.read("MAR-INF/MANIFEST.json"))
+        return str(manifest["model"]["modelVersion"])
+    except FileNotFoundError:
+        raise ServiceError("no_archive", f"There is no {archive}") from None
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ServiceError(
+            "no_archive", f"{archive} is not a TorchServe archive. Build one: make archive"
+        ) from error
+
+
+def canaries(folder: Path) -> list[Path]:
+    pictures = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".png"))
+    if not pictures:
+        raise ServiceError("no_canaries", f"There are no JPEGs or PNGs in {folder}")
+    return pictures
+
+
+def read_answers(path: Path) -> dict[str, list[Item]]:
+    """The items of each file, by name, from lines that classify.py --json wrote."""
+    try:
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return {Path(line["file"]).name: line["items"] for line in lines if "items" in line}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ServiceError(
+            "bad_expected",
+            f"{path} can't be read as answers. Write them: "
+            "scripts/classify.py --json FOLDER > answers.jsonl",
+        ) from error

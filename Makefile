@@ -39,7 +39,7 @@ help: ## this text
 	@echo 'Variables'
 	@awk -F ' \\?= ?|## ' '/^[A-Z_]+ \?=.*## / {printf "  %-12s %s\n", $$1, $$NF}' Makefile
 
-.PHONY: serve start stop status scale
+.PHONY: serve start stop status scale versions rollout rollback
 serve: $(ARCHIVE) ## run the service until Ctrl-C
 	@$(RUN) scripts.service serve $(SERVICE)
 
@@ -54,6 +54,15 @@ status: .venv/.installed ## versions, workers and their state
 
 scale: .venv/.installed ## change the number of workers: make scale WORKERS=3
 	@$(if $(WORKERS),$(RUN) scripts.manage scale $(WORKERS),echo 'How many? make scale WORKERS=3' >&2; exit 1)
+
+versions: .venv/.installed ## what is loaded, and what rollback would bring back
+	@$(RUN) scripts.manage versions
+
+rollout: .venv/.installed ## another archive in the place of the one that is served: make rollout ARCHIVE=new.mar
+	@$(RUN) scripts.manage rollout '$(ARCHIVE)'
+
+rollback: .venv/.installed ## back to what the last rollout replaced
+	@$(RUN) scripts.manage rollback
 
 .PHONY: archive
 archive: $(ARCHIVE) ## build model_store/resnet18-PRECISION.mar

@@ -169,7 +169,7 @@ def rollout(run: RunDirectory, options: argparse.Namespace) -> int:
     if options.beside:
         print(f"Version {version} answers at /predictions/resnet18/{version}")
     else:
-        print(f"Version {version} serves. To take it back: scripts/manage.py rollback")
+        print(f"Version {version} serves. To take it back: make rollback")
     return 0
 
 

@@ -163,12 +163,15 @@ class Rollout:
         return [answers[picture.name][0]["class_id"] for picture in pictures]
 
     def _drain(self, version: str) -> None:
-        """Until none of its requests waits. Those at its workers are asked again elsewhere."""
+        """Until its requests, to which no more are added, are answered."""
         deadline = time.monotonic() + DRAIN_TIMEOUT
         while self._version(version)["jobQueueStatus"]["pendingRequests"]:
             if time.monotonic() > deadline:
                 return
             time.sleep(0.1)
+        # What waits no more is at the workers; they answer this only after it.
+        for _ in self._version(version)["workers"]:
+            self.management.model_card(version)
 
     def _remove(self, version: str) -> None:
         try:

@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def make_thumbnails() -> None:
-    folder = SAMPLES / "thumbs"
+    folder = SAMPLES.parent / "thumbs"
     folder.mkdir(exist_ok=True)
     for path in sorted(SAMPLES.glob("*.jpg")):
         thumb = ImageOps.fit(Image.open(path).convert("RGB"), THUMB, Image.Resampling.LANCZOS)

@@ -141,7 +141,10 @@ def test_weights_of_ones_own(tmp_path: Path) -> None:
         (("--weights", str(ROOT / "README.md")), "not a state dict"),
         (("--labels", "requirements.txt"), "expected a name"),
         (("--precision", "int8", "--calibration", "/nothing"), "there is no such folder"),
-        (("--precision", "int8", "--calibration", "web_client"), "6 pictures that can be read"),
+        (
+            ("--precision", "int8", "--calibration", "web_client/samples"),
+            "6 pictures that can be read",
+        ),
     ],
 )
 def test_build_refuses(tmp_path: Path, options: tuple[str, ...], sentence: str) -> None:

@@ -11,8 +11,6 @@ import pytest
 from benchmarks import report
 from scripts.run_directory import ROOT
 
-README = ROOT / "README.md"
-
 
 @pytest.mark.parametrize(
     "command",
@@ -35,8 +33,9 @@ def test_caddyfile_is_formatted() -> None:
     assert done.returncode == 0
 
 
-def test_readme_names_what_exists() -> None:
-    text = README.read_text("utf-8")
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_readme_names_what_exists(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z-]+)", text))
     assert named <= targets

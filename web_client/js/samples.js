@@ -10,7 +10,7 @@ export async function loadSamples() {
     return credits.map((credit) => ({
       ...credit,
       address: FOLDER + credit.file,
-      thumb: `${FOLDER}thumbs/${credit.file.replace(/\.\w+$/, ".webp")}`,
+      thumb: `thumbs/${credit.file.replace(/\.\w+$/, ".webp")}`,
     }));
   } catch {
     return [];

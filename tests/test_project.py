@@ -57,7 +57,9 @@ def test_reliability_page_has_the_soak_that_was_recorded() -> None:
     assert report.soak(results).strip() in (ROOT / "docs" / "reliability.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name
+)
 def test_links_of_the_documents(page: Path) -> None:
     for path in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
         assert (page.parent / path).exists(), path

@@ -20,6 +20,7 @@ GOOD: list[tuple[Row, Headers]] = [
     ({"body": CAT}, {}),
     ({"body": (SAMPLES / "coffee.jpg").read_bytes()}, {"X-Top-K": "1"}),
     ({"file": (SAMPLES / "astronaut.jpg").read_bytes()}, {"x-top-k": "1000"}),
+    ({"body": CAT}, {"explain": "True", "X-Top-K": "2"}),
     ({"body": json.dumps({"data": base64.b64encode(CAT).decode()}).encode()}, {}),
 ]
 BAD: list[tuple[Row, Headers]] = [
@@ -56,8 +57,11 @@ def handler(
 def answered(handler: ResNet18Handler, batch: list[tuple[Row, Headers]]) -> list[Any]:
     context = context_of(Path(), [headers for _, headers in batch])
     documents = handler.handle([row for row, _ in batch], context)
+    headers = [dict(context.get_response_headers(i)) for i in range(len(documents))]
+    for fields in headers:
+        assert "inference;dur=" in fields.pop("server-timing")  # it is another each time
     return [
-        (document, context.get_response_status(i), context.get_response_headers(i))
+        (document, context.get_response_status(i), headers[i])
         for i, document in enumerate(documents)
     ]
 

@@ -9,7 +9,7 @@ const READY = "ready";
 const TIME_LIMIT = 60_000; // milliseconds for one request
 const DEFAULT_WAIT = 2; // seconds, where the service does not say
 /** So many answers are asked for; how many of them are shown is the user's choice. */
-export const MOST_ANSWERS = 10;
+const MOST_ANSWERS = 10;
 
 /** For answers that carry no word of the service, such as a foreign proxy's. */
 const TYPE_OF_STATUS = {

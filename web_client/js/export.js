@@ -2,7 +2,7 @@ import { PREDICTIONS } from "./api.js";
 import { problemText } from "./strings.js";
 
 /** The first `topK` answers as the API gives them, without their heat maps. */
-export function answersOf(picture, topK) {
+function answersOf(picture, topK) {
   return picture.items.slice(0, topK).map(({ heatmap, ...item }) => item);
 }
 

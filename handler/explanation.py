@@ -16,10 +16,8 @@ def explain(items: Sequence[Item], feature_maps: Floats, classifier: Floats) -> 
     feature_maps: float32 [512, 7, 7]. classifier: float32 [classes, 512].
     """
     maps = class_activation_maps(feature_maps, classifier[[item["class_id"] for item in items]])
-    return [
-        item | {"heatmap": [[round(value, 3) for value in row] for row in map.tolist()]}
-        for item, map in zip(items, maps, strict=True)
-    ]
+    rounded = maps.astype(float).round(3).tolist()
+    return [item | {"heatmap": map} for item, map in zip(items, rounded, strict=True)]
 
 
 def class_activation_maps(feature_maps: Floats, weights: Floats) -> Floats:

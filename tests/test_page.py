@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import requests
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from handler.errors import ClientError
@@ -322,7 +322,7 @@ def test_a_low_score_is_said(page: Page, service: Service) -> None:
 def test_where_the_time_went(page: Page) -> None:
     choose(page, CAT)
     expect(page.locator("[data-timing]")).to_have_text(
-        re.compile(r"^\d+ ms: network \d+, queue \d+, model \d+$")
+        re.compile(r"^\d+ ms: transfer \d+, queue \d+, model \d+$")
     )
     numbers = [int(n) for n in re.findall(r"\d+", page.locator("[data-timing]").inner_text())]
     assert numbers[0] == pytest.approx(sum(numbers[1:]), abs=1)
@@ -390,6 +390,24 @@ def test_heat_map_of_each_class(page: Page, service: Service) -> None:
     expect(overlay).to_be_hidden()
 
 
+def test_heat_map_of_another_picture_after_clear(page: Page, service: Service) -> None:
+    choose(page, CAT)
+    results(page).first.get_by_role("button").click()
+    expect(page.locator("[data-heatmap]")).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    mirrored = encoded(ImageOps.mirror(Image.open(CAT)), "PNG")
+    choose(page, file("mirrored.png", mirrored))
+    results(page).first.get_by_role("button").click()
+    expect(page.locator("[data-heatmap]")).to_be_visible()
+    url = f"{service.url}/explanations/resnet18"
+    expected = requests.post(url, mirrored, timeout=60).json()[0]
+    assert answer(page)[0] == expected["class_id"]
+    assert np.abs(drawn_map(page) - expected["heatmap"]).max() < 0.05
+    page.keyboard.press("Escape")
+    page.mouse.move(0, 0)
+    expect(page.locator("[data-heatmap]")).to_be_hidden()
+
+
 def test_heat_map_by_finger(browser: Browser, service: Service) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
     with visit(browser, service.url, **phone) as page:
@@ -418,8 +436,8 @@ def test_heat_map_lies_on_what_the_network_saw(page: Page) -> None:
         assert part["width"] == pytest.approx(right - left, abs=2)
         assert part["height"] == pytest.approx(bottom - top, abs=2)
         # What lies outside says so.
-        expect(page.locator(".unseen")).to_contain_text("not seen by the network")
-        expect(page.locator("[data-lens]")).to_contain_text("not seen by the network")
+        expect(page.locator(".unseen")).to_contain_text("not seen by the model")
+        expect(page.locator("[data-lens]")).to_contain_text("not seen by the model")
         page.get_by_role("button", name="Clear").click()
 
 
@@ -476,6 +494,23 @@ def test_an_archive_of_other_labels(page: Page) -> None:
     expect(page.locator("[data-timing]")).to_have_text(re.compile(r"^\d+ ms$"))
     page.locator("button[data-language=zh]").click()
     expect(page.locator("[data-status] [lang=en]")).to_have_text("good")
+
+
+def test_a_model_of_few_classes(browser: Browser, service: Service) -> None:
+    """It refuses to give ten answers and is asked for fewer."""
+    body = {"code": 400, "type": "bad_top_k", "message": "x"}
+
+    def refuse_many(route: Route) -> None:
+        if int(route.request.headers["x-top-k"]) > 4:
+            route.fulfill(status=400, json=body)
+        else:
+            route.continue_()
+
+    with visit(browser, service.url, "400") as page:
+        page.route("**/explanations/**", refuse_many)
+        choose(page, CAT)
+        page.get_by_label("Answers").select_option("10")
+        expect(results(page)).to_have_count(4)
 
 
 def test_every_error_has_its_sentences(page: Page) -> None:

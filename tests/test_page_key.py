@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests.browser import choose, results, until, visit
+from tests.browser import choose, file, results, until, visit
 from tests.conftest import SAMPLES, Service, started
 
 CAT, COFFEE = SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg"
@@ -90,6 +90,37 @@ def test_one_key_for_many_pictures(visitor: Page) -> None:
     field.fill(KEY)
     field.press("Enter")
     expect(visitor.locator("[data-confidence]").filter(has_text="%")).to_have_count(10)
+
+
+def test_a_late_refusal_spares_the_new_key(visitor: Page) -> None:
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    visitor.route("**/explanations/**", hold_the_first)
+    choose(visitor, CAT, COFFEE)
+    field = visitor.get_by_label("Access key")
+    expect(field).to_be_visible()
+    field.fill(KEY)
+    field.press("Enter")
+    expect(visitor.locator("[data-confidence]").filter(has_text="%")).to_have_count(1)
+    held[0].continue_()
+    expect(visitor.locator("[data-confidence]").filter(has_text="%")).to_have_count(2)
+    expect(field).to_be_hidden()
+
+
+def test_the_key_is_asked_for_beside_any_picture(visitor: Page) -> None:
+    choose(visitor, file("note.jpg", b"text"), file("cat.jpg", CAT.read_bytes()))
+    field = visitor.get_by_label("Access key")
+    expect(field).to_be_visible()
+    expect(visitor.locator("[data-caption]")).to_contain_text("note.jpg")
+    field.fill(KEY)
+    field.press("Enter")
+    expect(visitor.locator("[data-confidence]").filter(has_text="%")).to_have_count(1)
 
 
 def test_asks_for_the_access_key_in_both_languages(visitor: Page) -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser import choose, file, results, until, visit
+from tests.browser import answer_once, choose, file, results, until, visit
 from tests.conftest import SAMPLES, Service, wait_until
 
 CAT, COFFEE = SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg"
@@ -164,6 +164,48 @@ def test_busy_is_waited_out(browser: Browser, service: Service) -> None:
         answered(page, 6)
         expect(page.locator("[data-service]")).to_be_hidden()
         page.unroute("**/explanations/**")
+
+
+def test_try_now(browser: Browser, service: Service) -> None:
+    busy = {"code": 429, "type": "busy", "message": "x"}
+    with visit(browser, service.url, "429") as page:
+        for _ in range(2):
+            headers = {"Retry-After": "59"}
+            answer_once(page, status=429, headers=headers, json=busy)
+            choose(page, CAT)
+            expect(page.locator("[data-service]")).to_contain_text("in 59 s")
+            expect(page.locator("[data-announcement]")).to_contain_text("in 59 s")
+            page.get_by_role("button", name="Try now").click()
+            expect(page.locator("[data-service]")).to_be_hidden()
+            expect(results(page)).to_have_count(3)
+            page.get_by_role("button", name="Clear").click()
+        answer_once(page, status=429, headers=headers, json=busy)
+        choose(page, CAT)
+        page.get_by_role("button", name="Cancel all").click()
+        expect(page.locator("[data-service]")).to_be_hidden()
+        choose(page, COFFEE)
+        expect(results(page)).to_have_count(3)
+
+
+def test_cancelled_while_it_is_prepared(page: Page) -> None:
+    """And tried again: nothing of it is missing."""
+    page.evaluate(
+        """() => {
+            const make = createImageBitmap;
+            window.createImageBitmap = (...given) =>
+                new Promise(resolve => { window.goOn = () => resolve(make(...given)); });
+        }"""
+    )
+    choose(page, file("two.gif", _gif()))
+    expect(page.get_by_text("Preparing the picture…").first).to_be_visible()
+    until(page, "window.goOn !== undefined")
+    page.get_by_role("button", name="Cancel two.gif").click()
+    page.evaluate("() => { window.goOn(); window.goOn = undefined; }")
+    page.get_by_role("button", name="Try two.gif again").click()
+    until(page, "window.goOn !== undefined")
+    page.evaluate("window.goOn()")
+    expect(results(page)).to_have_count(3)
+    expect(page.locator("[data-preview]")).to_be_visible()
 
 
 def test_goes_on_when_the_service_is_back(browser: Browser, other: Service) -> None:

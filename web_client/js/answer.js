@@ -35,13 +35,13 @@ export function renderAnswer(state, picture) {
 }
 
 function renderProblem({ language, notice, pictures }, picture) {
-  // A picture that waits for a key holds up all others.
+  // A picture that waits for a key holds up all others, whichever is on the stage.
   const locked = pictures.find(({ phase }) => phase === "locked");
-  const problem = notice ?? picture?.problem ?? locked?.problem;
+  const problem = locked?.problem ?? notice ?? picture?.problem;
   find("problem").hidden = !problem;
   setText(find("error"), problem ? problemText(language, problem) : "");
   find("retry").hidden = !problem?.retryable;
-  find("key-form").hidden = !problem?.asksForKey;
+  find("key-form").hidden = !locked;
   find("key").setAttribute("aria-invalid", String(problem?.type === "wrong_key"));
 }
 
@@ -74,12 +74,12 @@ function statusParts({ headline, foreign, detail }, language) {
   return parts;
 }
 
-/** Where the time went; the network has what the service does not account for. */
+/** Where the time went; to the transfer belongs what the model's side does not account for. */
 function timingText({ total, queue, model }, language) {
   const values = { total: Math.round(total) };
   if (queue === undefined || model === undefined) return text(language, "timeTotal", values);
   values.queue = Math.round(queue);
   values.model = Math.round(model);
-  values.network = Math.max(0, values.total - values.queue - values.model);
+  values.transfer = Math.max(0, values.total - values.queue - values.model);
   return text(language, "timeShares", values);
 }

@@ -1,4 +1,4 @@
-import { keyHeaders, keyRefused } from "./key.js";
+import { forgetKey, sendableKey } from "./key.js";
 import { Problem } from "./problem.js";
 import { hasProblemText } from "./strings.js";
 
@@ -7,9 +7,11 @@ export const PREDICTIONS = "predictions/resnet18";
 const EXPLANATIONS = "explanations/resnet18";
 const READY = "ready";
 const TIME_LIMIT = 60_000; // milliseconds for one request
+const READY_LIMIT = 10_000; // ... and to ask whether it is ready
 const DEFAULT_WAIT = 2; // seconds, where the service does not say
+const LONGEST_WAIT = 60; // seconds, whatever it says
 /** So many answers are asked for; how many of them are shown is the user's choice. */
-const MOST_ANSWERS = 10;
+let topK = 10;
 
 /** For answers that carry no word of the service, such as a foreign proxy's. */
 const TYPE_OF_STATUS = {
@@ -36,7 +38,10 @@ const TYPE_OF_STATUS = {
  */
 export async function classify(picture, signal, onProgress) {
   const began = performance.now();
-  const request = await post(picture, signal, onProgress);
+  const key = sendableKey();
+  const headers = { "X-Top-K": topK };
+  if (key) headers.Authorization = `Bearer ${key}`;
+  const request = await post(picture, headers, signal, onProgress);
   const total = performance.now() - began;
   const answer = parse(request.responseText);
   if (request.status === 200) {
@@ -45,7 +50,16 @@ export async function classify(picture, signal, onProgress) {
     return { items: answer, timing: { total, ...shares } };
   }
   const type = problemType(request.status, answer);
-  if (type === "unauthorized") throw new Problem(keyRefused());
+  const again = () => classify(picture, signal, onProgress);
+  if (type === "unauthorized") {
+    // Another key may have been entered since this one was sent.
+    if (key !== sendableKey()) return again();
+    throw forgetKey();
+  }
+  if (type === "bad_top_k" && topK > 1) {
+    topK -= 1; // a model of few classes
+    return again();
+  }
   const problem = new Problem(type, { status: request.status });
   if (request.status === 429 || request.status === 503) {
     problem.wait = retryAfter(request.getResponseHeader("Retry-After"));
@@ -56,7 +70,7 @@ export async function classify(picture, signal, onProgress) {
 /** Whether a prediction would succeed now. */
 export async function isReady() {
   try {
-    const response = await fetch(READY, { signal: AbortSignal.timeout(TIME_LIMIT) });
+    const response = await fetch(READY, { signal: AbortSignal.timeout(READY_LIMIT) });
     return response.ok;
   } catch {
     return false;
@@ -64,13 +78,12 @@ export async function isReady() {
 }
 
 /** The answered request. Not by fetch(), which does not tell how much is sent. */
-function post(picture, signal, onProgress) {
+function post(picture, headers, signal, onProgress) {
   return new Promise((resolve, reject) => {
     const fail = (type) => () => reject(new Problem(type));
     const request = new XMLHttpRequest();
     request.open("POST", EXPLANATIONS);
     request.timeout = TIME_LIMIT;
-    const headers = { ...keyHeaders(), "X-Top-K": MOST_ANSWERS };
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     const abort = () => request.abort();
     request.upload.onprogress = (event) => onProgress(event.loaded / event.total);
@@ -110,7 +123,8 @@ export function retryAfter(header) {
   const seconds = /^\d+$/.test(header ?? "")
     ? Number(header)
     : (Date.parse(header) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : DEFAULT_WAIT;
+  if (!Number.isFinite(seconds)) return DEFAULT_WAIT;
+  return Math.min(LONGEST_WAIT, Math.max(1, Math.ceil(seconds)));
 }
 
 /** Milliseconds in queue and model, from `queue;dur=3.1, preprocess;dur=1.2, inference;dur=8`. */

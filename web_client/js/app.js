@@ -30,6 +30,7 @@ function addChosen({ target }) {
 }
 
 function drop(event) {
+  if (event.target === find("key")) return;
   event.preventDefault();
   update({ dragging: false });
   const files = [...event.dataTransfer.files];
@@ -39,9 +40,10 @@ function drop(event) {
 
 /** Without this a drop would open the picture in place of the page. */
 function dragOver(event) {
+  if (event.target === find("key")) return;
   event.preventDefault();
   event.dataTransfer.dropEffect = "copy";
-  if (!state.dragging) update({ dragging: true });
+  if (!state.dragging && event.dataTransfer.types.includes("Files")) update({ dragging: true });
 }
 
 function dragLeave(event) {
@@ -111,6 +113,8 @@ function chooseTopK({ target }) {
   update({ topK: Number(target.value) });
 }
 
+let copiedTimer;
+
 async function copyAs(kind) {
   const picture = selectedPicture();
   const texts = {
@@ -119,8 +123,12 @@ async function copyAs(kind) {
   };
   const copied = await copy(texts[kind]());
   update(copied ? { copied: kind, notice: null } : { notice: new Problem("not_copied") });
-  if (copied) setTimeout(() => update({ copied: null }), 2000);
+  clearTimeout(copiedTimer);
+  if (copied) copiedTimer = setTimeout(() => update({ copied: null }), 2000);
 }
+
+/** Whether the focus belongs to the key's field if the key is asked for once more. */
+let keySent = false;
 
 function retrySelected() {
   // The button disappears; the focus must not.
@@ -134,14 +142,18 @@ function useKey(event) {
   event.preventDefault();
   keepKey(find("key").value);
   find("answer").focus();
+  keySent = true;
   unlock();
 }
 
 /** Where useKey() put the focus it goes on to the field, or the field is done with. */
 function tendKeyField() {
   const locked = state.pictures.some(({ phase }) => phase === "locked");
-  if (locked && document.activeElement === find("answer")) find("key").select();
-  if (selectedPicture()?.phase === "done") find("key-form").reset();
+  if (locked && keySent && document.activeElement === find("answer")) {
+    keySent = false;
+    find("key").select();
+  }
+  if (!locked && selectedPicture()?.phase === "done") find("key-form").reset();
 }
 
 let followed = null;
@@ -149,17 +161,20 @@ let followed = null;
 /** On a phone the answer may lie off the screen when it comes. */
 function followAnswer() {
   const { id, phase } = selectedPicture() ?? {};
-  const outcome = phase === "done" || phase === "failed" ? id : null;
+  const ended = phase === "done" || phase === "failed" || phase === "locked";
+  const outcome = state.notice?.type ?? (ended ? id : null);
   if (outcome !== null && outcome !== followed) find("answer").scrollIntoView({ block: "nearest" });
   followed = outcome;
 }
 
 // Many
 
-function actOnRow({ target }) {
+function actOnRow({ target, detail }) {
   const id = Number(target.closest("[data-picture]")?.dataset.picture);
   if (target.closest("[data-select]")) {
     update({ selected: id, pointed: null, pinned: null, notice: null });
+  } else if (detail > 1) {
+    return; // the second click of two would undo the first
   } else if (target.dataset.action === "cancel") {
     cancel(id);
   } else if (target.dataset.action === "retry") {
@@ -171,12 +186,32 @@ function sortBy({ target }) {
   const column = target.closest("[data-column]")?.dataset.column;
   if (!column) return;
   const { sort } = state;
-  update({ sort: { column, descending: sort.column === column && !sort.descending } });
+  // Up, down, and as it was.
+  if (sort.column !== column) update({ sort: { column, descending: false } });
+  else if (!sort.descending) update({ sort: { column, descending: true } });
+  else update({ sort: { column: "order", descending: false } });
 }
 
 function saveCsv() {
   const inOrder = [...state.pictures].sort((a, b) => a.id - b.id);
   save("pictures.csv", asCsv(inOrder, state.topK, state.language));
+}
+
+function cancelAllPictures() {
+  cancelAll();
+  find("clear").focus(); // the button disappears
+}
+
+function askNow() {
+  find("answer").focus();
+  tryNow();
+}
+
+/** Away with the heat map. */
+function escape({ key }) {
+  if (key === "Escape" && (state.pointed ?? state.pinned) !== null) {
+    update({ pointed: null, pinned: null });
+  }
 }
 
 function clearAll() {
@@ -215,10 +250,10 @@ on("copy-curl", "click", () => copyAs("curl"));
 on("wnids", "click", () => update({ wnids: !state.wnids }));
 on("retry", "click", retrySelected);
 on("key-form", "submit", useKey);
-on("try-now", "click", tryNow);
+on("try-now", "click", askNow);
 on("rows", "click", actOnRow);
 on("head", "click", sortBy);
-on("cancel-all", "click", cancelAll);
+on("cancel-all", "click", cancelAllPictures);
 on("csv", "click", saveCsv);
 on("clear", "click", clearAll);
 for (const button of document.querySelectorAll("button[data-language]")) {
@@ -228,6 +263,7 @@ document.addEventListener("dragover", dragOver);
 document.addEventListener("dragleave", dragLeave);
 document.addEventListener("drop", drop);
 document.addEventListener("paste", paste);
+document.addEventListener("keydown", escape);
 
 find("photo").hidden = !hasCameraApplication() && !hasLiveCamera();
 const kept = keptPictures();

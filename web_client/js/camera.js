@@ -19,16 +19,23 @@ export function hasLiveCamera() {
   return Boolean(navigator.mediaDevices?.getUserMedia);
 }
 
+let starting = false;
+
 /** Show the camera's picture and return what the user takes as a file; null if nothing. */
 export async function takePicture() {
   const dialog = find("camera-dialog");
   const video = find("video");
+  if (starting || dialog.open) return null;
+  starting = true;
+  find("take").disabled = true; // until the camera shows something
   let stream;
   try {
     const wishes = { width: { ideal: WIDTH }, facingMode: { ideal: "environment" } };
     stream = await navigator.mediaDevices.getUserMedia({ video: wishes });
   } catch (error) {
     throw new Problem(PROBLEMS[error.name] ?? "camera_failed");
+  } finally {
+    starting = false;
   }
   try {
     video.srcObject = stream;

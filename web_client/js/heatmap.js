@@ -61,11 +61,11 @@ export function colour(value) {
   });
 }
 
-/** Where the map is strongest, as a word of strings.js: "top_left" to "bottom_right", or "nowhere". */
+/** Where the map is strongest, as a word of strings.js: "top_left" to "bottom_right"; null: nowhere. */
 export function whereabouts(map) {
   const values = map.flat();
   const greatest = Math.max(...values);
-  if (greatest === 0) return "nowhere";
+  if (greatest === 0) return null;
   const index = values.indexOf(greatest);
   const third = (cell) => Math.floor((3 * (cell + 0.5)) / map.length);
   const [row, column] = [third(Math.floor(index / map.length)), third(index % map.length)];

@@ -57,6 +57,7 @@ function ids() {
 function read(key) {
   try {
     const picture = JSON.parse(sessionStorage.getItem(key));
+    if (!Array.isArray(picture.items)) return null;
     return { ...picture, thumb: picture.thumb ? fromBase64(picture.thumb) : null };
   } catch {
     return null; // written by another version of the page

@@ -25,17 +25,17 @@ export function keepKey(word) {
   }
 }
 
-/** The headers that show the key to the service. Throws a Problem for a key that can't be sent. */
-export function keyHeaders() {
-  if (!SENDABLE.test(key)) throw new Problem(keyRefused());
-  return key ? { Authorization: `Bearer ${key}` } : {};
+/** The key in use, or "". Throws a Problem for one that can't be sent. */
+export function sendableKey() {
+  if (!SENDABLE.test(key)) throw forgetKey();
+  return key;
 }
 
-/** The word for a refusal: a key is wanted, or the one in use is wrong, and then forgotten. */
-export function keyRefused() {
-  if (!key) return "unauthorized";
+/** The Problem of a refusal: a key is wanted, or the one in use is wrong and now forgotten. */
+export function forgetKey() {
+  if (!key) return new Problem("unauthorized");
   keepKey("");
-  return "wrong_key";
+  return new Problem("wrong_key");
 }
 
 export function hasKey() {

@@ -14,6 +14,8 @@ const jobs = new Map();
 let preparing = Promise.resolve();
 /** Ends the pause of standBy(). */
 let wake = () => {};
+/** Never used again, so that nothing of a forgotten picture is taken for a later one's. */
+let lastId = 0;
 
 const IN_WORK = new Set(["preparing", "sending", "classifying"]);
 
@@ -24,10 +26,11 @@ export function isPending({ phase }) {
 
 /** Queue pictures, { name, load(signal), sample }, and show the first of them. */
 export function add(sources) {
-  const last = Math.max(0, ...state.pictures.map(({ id }) => id));
+  const first = Math.max(lastId, ...state.pictures.map(({ id }) => id)) + 1;
+  lastId = first + sources.length - 1;
   const pictures = sources.map(({ name, sample = null }, index) => ({
-    id: last + 1 + index,
-    batch: last + 1,
+    id: first + index,
+    batch: first,
     name,
     sample,
     notes: [],
@@ -58,14 +61,23 @@ export function unlock() {
 }
 
 export function cancel(id) {
-  if (!isPending(pictureOf(id))) return;
-  changePicture(id, { phase: "cancelled", problem: new Problem("cancelled"), progress: null });
-  jobs.get(id).controller?.abort();
-  startNext();
+  cancelThose((picture) => picture.id === id);
 }
 
 export function cancelAll() {
-  for (const picture of state.pictures.filter(isPending)) cancel(picture.id);
+  cancelThose(() => true);
+}
+
+function cancelThose(wanted) {
+  const cancelled = { phase: "cancelled", problem: new Problem("cancelled"), progress: null };
+  const pictures = state.pictures.map((picture) => {
+    if (!wanted(picture) || !isPending(picture)) return picture;
+    jobs.get(picture.id).controller?.abort();
+    return { ...picture, ...cancelled };
+  });
+  update({ pictures });
+  if (!pictures.some(isPending)) wake(); // nothing to stand by for
+  startNext();
 }
 
 /** Forget every picture, here and in the browser's storage. */
@@ -103,7 +115,7 @@ async function work(id) {
   };
   show({ phase: "preparing" });
   try {
-    job.upload ??= await inTurn(() => prepare(id, job, signal, show));
+    job.upload ??= await prepare(job, signal, show);
     signal.throwIfAborted();
     show({ phase: "sending", progress: 0 });
     const { items, timing } = await classify(job.upload, signal, (progress) =>
@@ -129,14 +141,17 @@ function inTurn(make) {
 }
 
 /** What to upload. The picture is shown meanwhile. */
-async function prepare(id, { load }, signal, show) {
-  signal.throwIfAborted(); // cancelled while it waited for its turn
+async function prepare({ load }, signal, show) {
   const file = await load(signal);
-  const format = await checkedFormat(file);
-  show({ file });
-  const { upload, ...facts } = await prepared(file, format);
-  show(facts);
-  return upload;
+  return inTurn(async () => {
+    signal.throwIfAborted(); // cancelled while it waited for its turn
+    const format = await checkedFormat(file);
+    show({ file });
+    const { upload, ...facts } = await prepared(file, format);
+    show(facts);
+    signal.throwIfAborted(); // or what was shown is missing at the next attempt
+    return upload;
+  });
 }
 
 function fail(id, error) {

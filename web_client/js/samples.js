@@ -1,6 +1,7 @@
 import { Problem } from "./problem.js";
 
 const FOLDER = "samples/";
+const TIME_LIMIT = 30_000; // milliseconds
 
 /** The sample pictures with their credits; none where the list can't be loaded. */
 export async function loadSamples() {
@@ -19,13 +20,13 @@ export async function loadSamples() {
 
 /** A sample as the file a user could have chosen. */
 export async function sampleFile(sample, signal) {
-  let response;
   try {
-    response = await fetch(sample.address, { signal });
-  } catch {
-    throw new Problem("network");
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(TIME_LIMIT)]);
+    const response = await fetch(sample.address, { signal: limit });
+    if (!response.ok) throw new Problem("unexpected", { status: response.status });
+    const blob = await response.blob();
+    return new File([blob], sample.file, { type: blob.type });
+  } catch (error) {
+    throw error instanceof Problem ? error : new Problem("network");
   }
-  if (!response.ok) throw new Problem("unexpected", { status: response.status });
-  const blob = await response.blob();
-  return new File([blob], sample.file, { type: blob.type });
 }

@@ -109,6 +109,7 @@ function renderLens({ language, topK, opacity, pointed, pinned }, picture) {
 function lensWords(guess, language) {
   if (!guess) return text(language, "lensHint");
   const name = nameIn(guess, language) ?? nameIn(guess, otherLanguage(language));
-  const where = text(language, whereabouts(guess.heatmap));
-  return text(language, "lensFor", { name, where });
+  const place = whereabouts(guess.heatmap);
+  if (place === null) return text(language, "lensNothing", { name });
+  return text(language, "lensFor", { name, where: text(language, place) });
 }

@@ -2,7 +2,7 @@ import { preferredLanguage } from "./language.js";
 import { remembered } from "./memory.js";
 
 /**
- * Everything the page shows; render() draws it and nothing else changes the document.
+ * Everything the page shows; render() draws it.
  *
  * A picture is { id, batch, name, sample, file, thumb, width, height, notes, phase, progress,
  * attempts, items, timing, problem } and is replaced, not changed. Its phases: waiting, preparing, sending,

@@ -44,17 +44,14 @@ function drawRow(picture, language, isSelected) {
     setText(row.querySelector("bdi"), titleOf(picture, language));
     const outcome = row.querySelector("[data-outcome]");
     outcome.replaceChildren(...outcomeParts(picture, language));
-    outcome.colSpan = picture.problem ? 3 : 1; // a sentence needs the place of the figures
     const best = picture.phase === "done" ? picture.items[0] : null;
+    const confidence = row.querySelector("[data-confidence]");
+    setText(confidence, best ? percent(best.confidence, language) : "");
+    // A sentence needs the place of the figure.
+    confidence.hidden = Boolean(picture.problem);
+    outcome.colSpan = picture.problem ? 2 : 1;
     const time = best ? text(language, "milliseconds", { total: total(picture) }) : "";
-    for (const [hook, words] of [
-      ["confidence", best ? percent(best.confidence, language) : ""],
-      ["time", time],
-    ]) {
-      const cell = row.querySelector(`[data-${hook}]`);
-      cell.hidden = Boolean(picture.problem);
-      setText(cell, words);
-    }
+    setText(row.querySelector("[data-time]"), time);
     drawAction(row.querySelector("[data-action]"), picture, language);
   }
   Object.assign(drawn, { picture, language, isSelected });
@@ -99,14 +96,15 @@ function outcomeParts({ phase, items, problem, progress }, language) {
 }
 
 /** What can be done about a picture; one element for all, so that the focus stays. */
-function drawAction(button, { phase, problem, name }, language) {
+function drawAction(button, picture, language) {
+  const { phase, problem } = picture;
   const action = isPending({ phase }) ? "cancel" : problem?.retryable ? "retry" : null;
   const hadFocus = document.activeElement === button;
   button.hidden = !action;
   if (hadFocus && !action) button.closest("tr").querySelector("[data-select]").focus();
   if (!action) return;
   button.dataset.action = action;
-  button.setAttribute("aria-label", text(language, `${action}Picture`, { name }));
+  button.setAttribute("aria-label", text(language, `${action}Picture`, { name: titleOf(picture, language) }));
   button.title = text(language, action);
   setText(button, action === "cancel" ? "✕" : "↻");
 }
@@ -125,7 +123,7 @@ function arrange(ordered) {
     else body.insertBefore(row, place);
   }
   // What is moved loses the focus.
-  if (document.activeElement !== focused && body.contains(focused)) focused.focus();
+  if (document.activeElement !== focused && body.contains(focused)) focused.focus({ preventScroll: true });
 }
 
 function sorted(pictures, { column, descending }, language) {
@@ -161,17 +159,19 @@ function renderHead({ column, descending }) {
 }
 
 function renderSummary(pictures, language) {
-  const count = (wanted) => pictures.filter(wanted).length;
-  const pending = count(isPending);
-  const done = count(({ phase }) => phase === "done");
-  const values = { count: pictures.length, done, failed: count(({ phase }) => phase === "failed") };
-  setText(find("summary"), text(language, values.failed ? "summaryFailed" : "summary", values));
+  setText(find("summary"), summary(pictures, language));
+  const pending = pictures.filter(isPending).length;
   find("cancel-all").hidden = !pending;
-  find("csv").disabled = !done && !values.failed;
+  find("csv").disabled = !pictures.some(({ phase }) => phase === "done" || phase === "failed");
   const bar = find("all-progress");
   bar.hidden = !pending;
   bar.max = pictures.length;
   bar.value = pictures.length - pending;
-  // Of many pictures the end is announced, not each; one is announced by its answer.
-  setText(find("announcement"), !pending && pictures.length > 1 ? find("summary").textContent : "");
+}
+
+/** How far the pictures are, in words. */
+export function summary(pictures, language) {
+  const count = (wanted) => pictures.filter(({ phase }) => phase === wanted).length;
+  const values = { count: pictures.length, done: count("done"), failed: count("failed") };
+  return text(language, values.failed ? "summaryFailed" : "summary", values);
 }

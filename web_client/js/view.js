@@ -2,8 +2,9 @@ import { renderAnswer } from "./answer.js";
 import { draw, element, find, setText } from "./dom.js";
 import { TAGS } from "./language.js";
 import { credit, renderStage, titleOf } from "./stage.js";
+import { isPending } from "./queue.js";
 import { text } from "./strings.js";
-import { renderTable } from "./table.js";
+import { renderTable, summary } from "./table.js";
 
 /** Draw the whole state. Drawing the same state again changes nothing. */
 export function render(state) {
@@ -18,6 +19,16 @@ export function render(state) {
   renderAnswer(state, picture);
   renderTable(state);
   renderSamples(state);
+  setText(find("announcement"), announcement(state));
+}
+
+/** What a screen reader says, beside the answer of the picture on the stage. */
+function announcement({ language, service, copied, pictures }) {
+  if (service) return find("service-words").textContent;
+  if (copied) return text(language, "copied");
+  // Of many pictures at once the end, not each.
+  const latest = pictures.filter(({ batch }) => batch === pictures[0].batch);
+  return latest.length > 1 && !latest.some(isPending) ? summary(latest, language) : "";
 }
 
 let spoken = null;

@@ -19,6 +19,9 @@ MINUTES ?= 30## of the soak
 TORCH_INDEX ?=## package index for torch and torchvision alone
 PYTHON ?= $(shell command -v python3.11 || command -v python3)## Python 3.11, for the set-up
 
+# A prerequisite that does not exist would take the rule with it, and the old archive would be served.
+$(foreach name,WEIGHTS LABELS CALIBRATION,$(if $($(name)),$(if $(wildcard $($(name))),,$(error $(name)=$($(name)): there is no such file))))
+
 RUN := .venv/bin/python -m
 ARCHIVE := model_store/resnet18-$(PRECISION).mar
 SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard web_client/samples/*.jpg) \

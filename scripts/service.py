@@ -78,7 +78,7 @@ def parse_arguments() -> argparse.Namespace:
         if name == "stop":
             continue
         command.add_argument("--host", default="127.0.0.1", help="address to listen on")
-        command.add_argument("--port", type=int, default=8000, help="port of page and API")
+        command.add_argument("--port", type=port, default=8000, help="port of page and API")
         command.add_argument("--archive", type=absolute, required=True, help="the .mar to serve")
         command.add_argument("--workers", type=positive, help="default: as the archive says")
         command.add_argument("--threads", type=positive, help="of a worker (default: all cores)")
@@ -120,6 +120,12 @@ def names(text: str) -> str:
 def positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def port(text: str) -> int:
+    if not 1 <= positive(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: they go from 1 to 65535")
     return int(text)
 
 

@@ -187,7 +187,7 @@ class Supervisor:
         self.archive = run.keep_archive(Path(settings.archive))
         # Short: sockets lie in it, and a socket's path has at most 107 bytes.
         self.temporary = Path(tempfile.mkdtemp(prefix="resnet18-"))
-        self.ports = choose_ports(PORTS)
+        self.ports = choose_ports(PORTS, settings.port)
         self.management_url = f"http://127.0.0.1:{self.ports['TS_MANAGEMENT_ADDRESS']}"
         self.torchserve = self._torchserve()
         self.gateway = self._gateway()
@@ -374,13 +374,13 @@ def built(settings: Settings) -> int:
     return Path(settings.archive).stat().st_mtime_ns
 
 
-def choose_ports(wanted: dict[str, int]) -> dict[str, int]:
-    """The wanted ports on loopback, and a free one for each that is taken."""
+def choose_ports(wanted: dict[str, int], gateway: int) -> dict[str, int]:
+    """The wanted ports on loopback, and a free one for each that is taken or the gateway's."""
     sockets = []
     try:
         for port in wanted.values():
             try:
-                sockets.append(listen("127.0.0.1", port))
+                sockets.append(listen("127.0.0.1", 0 if port == gateway else port))
             except OSError:
                 sockets.append(listen("127.0.0.1", 0))
         return {

@@ -51,7 +51,7 @@ class Rollout:
         beside: only load it, for those who name its version.
         """
         version = version_of(archive)
-        with self._alone():
+        with alone(self.run):
             loaded = archives_of(self.management)
             if version in loaded:
                 raise ServiceError(
@@ -69,50 +69,76 @@ class Rollout:
             shutil.copyfile(archive, partial)
             partial.replace(kept)
             try:
-                self._replace(kept.name, version, bounds, expected, beside)
-            except ServiceError:
-                kept.unlink(missing_ok=True)
-                raise
+                old = self._introduce(kept.name, version, bounds, expected)
+                if not beside:
+                    self.management.set_default(version)
+            except ServiceError as error:
+                kept.unlink()
+                raise self._refused(version, error) from error
+            if beside:
+                loaded = archives_of(self.management)
+                archives = tuple(loaded_first(loaded, old))
+                self.run.record(replace(self.run.changes(), archives=archives))
+            else:
+                self._retire(old, version)
             return version
 
     def roll_back(self, bounds: Bounds) -> str:
         """Make the version that was replaced last the default again. Raises ServiceError."""
-        with self._alone():
+        with alone(self.run):
             previous = self.run.changes().previous
             if previous is None:
                 raise ServiceError("no_previous", "Nothing was rolled out that could be taken back")
             version = version_of(self.run.model_store / previous)
-            # It need not answer as the one that is taken back; it has to answer.
-            self._replace(previous, version, bounds, None)
+            try:
+                # It need not answer as the one that is taken back; it has to answer.
+                old = self._introduce(previous, version, bounds, None)
+                self.management.set_default(version)
+            except ServiceError as error:
+                raise self._refused(version, error) from error
+            self._retire(old, version)
             return version
 
-    def _replace(
-        self,
-        archive: str,
-        version: str,
-        bounds: Bounds,
-        expected: Sequence[int] | None,
-        beside: bool = False,
-    ) -> None:
-        loaded = archives_of(self.management)
-        old = self.management.default_version()
-        workers = len(self._version(old)["workers"])
+    def _introduce(
+        self, archive: str, version: str, bounds: Bounds, expected: Sequence[int] | None
+    ) -> str:
+        """Load an archive beside what serves, and try it. Returns the default version."""
+        default = self.management.default_version()
+        self.management.register(archive, len(self._version(default)["workers"]))
+        self._try_out(version, bounds, expected)
+        return default
+
+    def _refused(self, version: str, error: ServiceError) -> ServiceError:
+        """Unload a version that failed; the error with what that leaves."""
         try:
-            self.management.register(archive, workers)
-            self._try_out(version, bounds, expected)
-            if not beside:
-                self.management.set_default(version)
-        except ServiceError as error:
-            self._remove(version)
-            raise ServiceError(error.type, f"{error}. Version {old} goes on serving") from error
-        if beside:
-            changes = self.run.changes()
-            self.run.record(replace(changes, archives=(*loaded_first(loaded, old), archive)))
-            return
-        self.run.record(Changes(workers, (archive, loaded[old]), loaded[old]))
+            if version in archives_of(self.management):
+                self.management.unregister(version)
+        except ServiceError as failure:
+            # TorchServe is gone: it comes back without this version.
+            if failure.type != "unreachable":
+                raise
+        return ServiceError(error.type, f"{error}. What served before goes on serving")
+
+    def _retire(self, old: str, new: str) -> None:
+        """Unload a version that is the default no more, when it has answered its requests."""
+        loaded = archives_of(self.management)
+        changes = Changes(
+            len(self._version(new)["workers"]), tuple(loaded_first(loaded, new)), loaded[old]
+        )
+        self.run.record(changes)
         self._drain(old)
-        self.run.record(Changes(workers, (archive,), loaded[old]))
-        self.management.unregister(old)
+        del loaded[old]
+        changes = replace(changes, archives=tuple(loaded_first(loaded, new)))
+        self.run.record(changes)
+        try:
+            self.management.unregister(old)
+        except ServiceError as error:
+            # TorchServe is gone: it comes back with what is recorded.
+            if error.type != "unreachable":
+                raise
+        for archive in self.run.model_store.glob("*.mar"):
+            if archive.name not in (*changes.archives, changes.previous):
+                archive.unlink()
 
     def _try_out(self, version: str, bounds: Bounds, expected: Sequence[int] | None) -> None:
         pictures = canaries(bounds.pictures)
@@ -173,41 +199,36 @@ class Rollout:
         for _ in self._version(version)["workers"]:
             self.management.model_card(version)
 
-    def _remove(self, version: str) -> None:
-        try:
-            if version in archives_of(self.management):
-                self.management.unregister(version)
-        except ServiceError as error:
-            # TorchServe is gone: it comes back without this version.
-            if error.type != "unreachable":
-                raise
-
     def _version(self, version: str) -> dict[str, Any]:
         return next(v for v in self.management.versions() if v["modelVersion"] == version)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One rollout at a time."""
-        descriptor = os.open(self.run.path / "rollout.lock", os.O_RDWR | os.O_CREAT, 0o600)
+
+@contextmanager
+def alone(run: RunDirectory) -> Iterator[None]:
+    """One change of what is loaded at a time. Raises ServiceError."""
+    descriptor = os.open(run.path / "rollout.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
         except BlockingIOError:
             raise ServiceError("busy", "Another rollout is at work; wait for its end") from None
-        finally:
-            os.close(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def set_default(run: RunDirectory, version: str) -> None:
     """Make a loaded version the default. Raises ServiceError."""
     management = Management.of(run)
-    loaded = archives_of(management)
-    if version not in loaded:
-        raise ServiceError(
-            "no_version", f"There is no version {version}; there is {', '.join(sorted(loaded))}"
-        )
-    management.set_default(version)
-    run.record(replace(run.changes(), archives=tuple(loaded_first(loaded, version))))
+    with alone(run):
+        loaded = archives_of(management)
+        if version not in loaded:
+            raise ServiceError(
+                "no_version",
+                f"There is no version {version}; there is {', '.join(sorted(loaded))}",
+            )
+        management.set_default(version)
+        run.record(replace(run.changes(), archives=tuple(loaded_first(loaded, version))))
 
 
 def archives_of(management: Management) -> dict[str, str]:

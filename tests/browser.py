@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 from scripts.find_browser import find
 
@@ -101,6 +101,20 @@ def until(page: Page, expression: str) -> None:
 def answer_once(page: Page, **answer: Any) -> None:
     """Answer the next picture in the service's stead."""
     page.route("**/explanations/**", lambda route: route.fulfill(**answer), times=1)
+
+
+def hold_the_first(page: Page) -> list[Route]:
+    """The next picture's request is held, once it is there; the others pass."""
+    held: list[Route] = []
+
+    def take(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/explanations/**", take)
+    return held
 
 
 def last_upload(page: Page) -> bytes:

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from scripts.run_directory import ROOT
-from scripts.supervisor import free_port
+from scripts.supervisor import choose_ports, free_port
 from tests.conftest import SAMPLES, Service, children_of, wait_until
 
 
@@ -62,6 +62,19 @@ def test_status(service: Service) -> None:
     assert done.returncode == 0
     for word in ("ready", "READY", "fp32 with ncnn", str(service.worker_pids()[0])):
         assert word in done.stdout
+
+
+def test_torchserve_leaves_the_gateway_its_port() -> None:
+    port = free_port()
+    assert choose_ports({"a": port}, gateway=0) == {"a": port}
+    assert choose_ports({"a": port}, gateway=port) != {"a": port}
+
+
+@pytest.mark.parametrize("port", ["0", "80999", "x"])
+def test_ports_that_are_none(other: Service, port: str) -> None:
+    done = other.start("--port", port)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("workers", ["0", "1000", "x"])

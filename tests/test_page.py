@@ -25,6 +25,7 @@ from tests.browser import (
     choose,
     drop,
     file,
+    hold_the_first,
     last_upload,
     results,
     until,
@@ -542,15 +543,7 @@ def test_browser_reads_the_refusal_of_a_large_body(browser: Browser, service: Se
 
 
 def test_slow_first_then_fast_second(page: Page) -> None:
-    held: list[Route] = []
-
-    def hold_the_first(route: Route) -> None:
-        if held:
-            route.continue_()
-        else:
-            held.append(route)
-
-    page.route("**/explanations/**", hold_the_first)
+    held = hold_the_first(page)
     choose(page, CAT)
     expect(page.locator("[data-outcome] progress")).to_be_visible()
     choose(page, COFFEE)

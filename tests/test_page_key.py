@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.browser import choose, file, results, until, visit
+from tests.browser import choose, file, hold_the_first, results, until, visit
 from tests.conftest import SAMPLES, Service, started
 
 CAT, COFFEE = SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg"
@@ -93,15 +93,7 @@ def test_one_key_for_many_pictures(visitor: Page) -> None:
 
 
 def test_a_late_refusal_spares_the_new_key(visitor: Page) -> None:
-    held: list[Route] = []
-
-    def hold_the_first(route: Route) -> None:
-        if held:
-            route.continue_()
-        else:
-            held.append(route)
-
-    visitor.route("**/explanations/**", hold_the_first)
+    held = hold_the_first(visitor)
     choose(visitor, CAT, COFFEE)
     field = visitor.get_by_label("Access key")
     expect(field).to_be_visible()

@@ -99,12 +99,12 @@ def test_nothing_is_lost_while_it_changes(
 
         for archive, reason in {
             wrong: "expected best class on",
-            archives["no handler"]: "goes on serving",
+            archives["no handler"]: "Failed to start workers",
         }.items():
             done = service.manage("rollout", str(archive), "--latency", "10")
             assert done.returncode == 1
             assert reason in done.stderr
-            assert "Version 2.0 goes on serving" in done.stderr
+            assert "What served before goes on serving" in done.stderr
             assert [version["modelVersion"] for version in service.versions()] == ["2.0"]
             load.go_on(40)
 

@@ -57,7 +57,8 @@ export async function classify(picture, signal, onProgress) {
     throw forgetKey();
   }
   if (type === "bad_top_k" && topK > 1) {
-    topK -= 1; // a model of few classes
+    // A model of few classes. Others that were sent with the same number are refused as well.
+    if (headers["X-Top-K"] === topK) topK -= 1;
     return again();
   }
   const problem = new Problem(type, { status: request.status });

@@ -10,7 +10,7 @@ const THUMB = 44; // CSS pixels; drawn with twice as many
 /** Rows by picture id: { row, picture, language, selected }, what each was drawn from. */
 const rows = new Map();
 
-/** The pictures of this session: the queue, its results, and the history. */
+/** The queue, its results, and the history: one list. */
 export function renderTable(state) {
   const { pictures, language, selected, sort } = state;
   find("pictures").hidden = !pictures.length;
@@ -104,7 +104,8 @@ function drawAction(button, picture, language) {
   if (hadFocus && !action) button.closest("tr").querySelector("[data-select]").focus();
   if (!action) return;
   button.dataset.action = action;
-  button.setAttribute("aria-label", text(language, `${action}Picture`, { name: titleOf(picture, language) }));
+  const name = titleOf(picture, language);
+  button.setAttribute("aria-label", text(language, `${action}Picture`, { name }));
   button.title = text(language, action);
   setText(button, action === "cancel" ? "✕" : "↻");
 }
@@ -123,7 +124,9 @@ function arrange(ordered) {
     else body.insertBefore(row, place);
   }
   // What is moved loses the focus.
-  if (document.activeElement !== focused && body.contains(focused)) focused.focus({ preventScroll: true });
+  if (document.activeElement !== focused && body.contains(focused)) {
+    focused.focus({ preventScroll: true });
+  }
 }
 
 function sorted(pictures, { column, descending }, language) {

@@ -1,8 +1,8 @@
 import { renderAnswer } from "./answer.js";
 import { draw, element, find, setText } from "./dom.js";
 import { TAGS } from "./language.js";
-import { credit, renderStage, titleOf } from "./stage.js";
 import { isPending } from "./queue.js";
+import { credit, renderStage, titleOf } from "./stage.js";
 import { text } from "./strings.js";
 import { renderTable, summary } from "./table.js";
 

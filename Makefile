@@ -13,6 +13,7 @@ LABELS ?= handler/imagenet_classes.tsv## the classes' names, one a line
 VERSION ?= 1.0## of the model in the archive
 CALIBRATION ?= $(wildcard ../shared/images)## int8: folder of pictures to calibrate with (default: ../shared/images, else the samples)
 MODEL_API ?=## 1: archives can be rolled out while the service runs (scripts/manage.py)
+ACCESS_LOG ?=## 1: a line for each prediction, by which slow ones can be traced (make trace)
 WORKERS ?=## workers (default: 1, which uses all cores)
 THREADS ?=## threads of a worker (default: all cores)
 MINUTES ?= 30## of the soak
@@ -28,7 +29,7 @@ SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard web_c
 	$(addprefix scripts/,build_archive.py calibration.py export_ncnn.py export_openvino.py reference.py weights.py)
 SERVICE = --host $(HOST) --port $(PORT) --archive $(ARCHIVE) \
 	$(if $(WORKERS),--workers $(WORKERS)) $(if $(THREADS),--threads $(THREADS)) \
-	$(if $(MODEL_API),--model-api) $(if $(HOSTS),--hosts '$(HOSTS)') $(if $(DOMAIN),--domain $(DOMAIN)) \
+	$(if $(MODEL_API),--model-api) $(if $(ACCESS_LOG),--access-log) $(if $(HOSTS),--hosts '$(HOSTS)') $(if $(DOMAIN),--domain $(DOMAIN)) \
 	$(if $(CERTIFICATE),--certificate '$(CERTIFICATE)') $(if $(PRIVATE_KEY),--private-key '$(PRIVATE_KEY)')
 export ACCESS_KEY
 

@@ -8,6 +8,7 @@ result by less than one level of 255 on average.
 
 import io
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -83,14 +84,25 @@ class Picture(NamedTuple):
     extent: Box
 
 
-def pixels(data: bytes, exact: bool = True) -> Pixels:
+class Loaded(NamedTuple):
+    pixels: Pixels
+    format: str  # as `picture_format` names it
+    decode: float  # seconds that decoding took ...
+    resize: float  # ... and what came after it
+
+
+def load(data: bytes, exact: bool = True) -> Loaded:
     """A picture's bytes to the network's input. Raises a ClientError, by cause.
 
     exact: of `network_input`.
     """
     image, format = _open(data)
     with _heavy if image.width * image.height > HEAVY else nullcontext():
-        return network_input(*_load(image, format), exact)
+        started = time.perf_counter()
+        picture = _load(image, format)
+        decoded = time.perf_counter()
+        pixels = network_input(*picture, exact)
+        return Loaded(pixels, format, decoded - started, time.perf_counter() - decoded)
 
 
 def decode(data: bytes) -> Picture:

@@ -1,33 +1,33 @@
 """One request of a batch: from what TorchServe hands over to what the network needs."""
 
-import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from handler.engines import Floats
 from handler.errors import ClientError, InternalError
+from handler.logs import log_failure
 from handler.payload import picture_bytes
-from handler.picture import Pixels, pixels
+from handler.picture import Loaded, load
 from handler.ranking import parse_top_k
-
-logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "x-client-content-type"  # set by the gateway, which sends every body on as bytes
 TOP_K = "x-top-k"
 ARRIVAL = "x-request-start"  # set by the gateway: milliseconds of Unix time
+REQUEST_ID = "x-request-id"  # set by the gateway
+READINESS = "x-readiness"  # set by the gateway where it is its own question, /ready
 EXPLAIN = "explain"  # set by TorchServe for /explanations
 
 
 class Prepared(NamedTuple):
-    pixels: Pixels
+    picture: Loaded
     top_k: int
     explain: bool
 
 
 class Classified(NamedTuple):
+    request: Prepared
     probabilities: Floats  # float32 [classes]
     feature_maps: Floats | None  # float32 [512, 7, 7], where an explanation is asked for
-    top_k: int
 
 
 def lower_case(headers: Mapping[str, object]) -> dict[str, str]:
@@ -44,17 +44,17 @@ def prepare(
 ) -> Prepared | ClientError:
     """Parse and decode one request; an error is a result, so that it stays with this request.
 
-    exact: of `pixels`.
+    exact: of `load`.
     """
     try:
         asked = parse_top_k(headers.get(TOP_K), top_k, classes)
         content_type = headers.get(CONTENT_TYPE) or headers.get("content-type", "")
-        picture = pixels(picture_bytes(row, content_type), exact)
+        picture = load(picture_bytes(row, content_type), exact)
         return Prepared(picture, asked, headers.get(EXPLAIN) == "True")
     except ClientError as error:
         return error
     except MemoryError:
         raise  # TorchServe's to handle: it replaces the worker
     except Exception:
-        logger.exception("Preparing a request failed")
+        log_failure("Preparing it failed", headers.get(REQUEST_ID))
         return InternalError()

@@ -16,11 +16,12 @@ from handler.engines import Floats
 from handler.errors import ClientError, CondemnedPicture
 from handler.explanation import CLASSIFIER, explain
 from handler.labels import read_labels
+from handler.metrics import Metrics
 from handler.picture import CROP
 from handler.quarantine import Quarantine, digest
 from handler.ranking import rank
-from handler.request import ARRIVAL, Classified, Prepared, lower_case, prepare
-from handler.timing import Timing
+from handler.request import ARRIVAL, READINESS, Classified, Prepared, lower_case, prepare
+from handler.timing import Timing, header
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class ResNet18Handler:
 
     def initialize(self, context: Any) -> None:
         """Load and warm up, once a worker."""
+        started = time.perf_counter()
         directory = Path(context.system_properties["model_dir"])
         self.top_k = int(context.model_yaml_config["handler"]["top_k"])
         self.card: Card = json.loads((directory / "model_card.json").read_text("utf-8"))
@@ -60,6 +62,9 @@ class ResNet18Handler:
         # TorchServe logs a line for every batch on the root logger. Its metrics are log lines too.
         logging.getLogger("ts.metrics").setLevel(logging.INFO)
         logging.getLogger().setLevel(logging.WARNING)
+        self.metrics = Metrics(context, self.card)
+        self.metrics.loaded(time.perf_counter() - started)
+        self.idle_since = time.time()
 
     def warm_up(self) -> None:
         """The first inference allocates what later ones reuse: not while a client waits."""
@@ -69,8 +74,19 @@ class ResNet18Handler:
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """Answer a batch; what is wrong with one request stays with that request."""
-        timing = Timing()
+        timing = Timing(self.idle_since)
         headers = [lower_case(context.get_all_request_header(i)) for i in range(len(data))]
+        results = self.results(data, headers, timing)
+        with timing.share("postprocess"):
+            answers = self.postprocess(results, context)
+        self.account(results, headers, timing, context)
+        self.idle_since = time.time()
+        return answers
+
+    def results(
+        self, data: list[dict[str, Any]], headers: Sequence[dict[str, str]], timing: Timing
+    ) -> list[Result]:
+        """What becomes of each request; those that may kill their worker go alone."""
         digests = [digest(row) for row in data]
         groups, condemned = self.quarantine.groups(digests)
         results: dict[int, Result] = {i: CondemnedPicture() for i in condemned}
@@ -81,10 +97,7 @@ class ResNet18Handler:
                     outcomes = self.preprocess(rows, [headers[i] for i in group])
                 with timing.share("inference"):
                     results.update(zip(group, self.inference(outcomes), strict=True))
-        for i, fields in enumerate(headers):
-            timing_header = timing.header(fields.get(ARRIVAL, ""))
-            context.set_response_header(i, "server-timing", timing_header)
-        return self.postprocess([results[i] for i in range(len(data))], context)
+        return [results[i] for i in range(len(data))]
 
     def preprocess(
         self, data: Sequence[dict[str, Any]], headers: Sequence[dict[str, str]]
@@ -102,7 +115,7 @@ class ResNet18Handler:
 
     def inference(self, outcomes: Sequence[Outcome]) -> list[Result]:
         """Each picture classified; what is none stays as it is."""
-        pictures = [outcome.pixels for outcome in outcomes if isinstance(outcome, Prepared)]
+        pictures = [o.picture.pixels for o in outcomes if isinstance(o, Prepared)]
         outputs = zip(*self.engine.infer(np.stack(pictures)), strict=True) if pictures else iter(())
 
         def result(outcome: Outcome) -> Result:
@@ -111,7 +124,7 @@ class ResNet18Handler:
             # Copied: an engine may use the memory again for the next batch.
             probabilities, feature_maps = next(outputs)
             maps = feature_maps.copy() if outcome.explain else None
-            return Classified(probabilities.copy(), maps, outcome.top_k)
+            return Classified(outcome, probabilities.copy(), maps)
 
         return [result(outcome) for outcome in outcomes]
 
@@ -124,7 +137,7 @@ class ResNet18Handler:
             context.set_response_header(i, "x-model", self.card["name"])
             answer: Any = result
             if isinstance(result, Classified):
-                answer = rank(result.probabilities, self.labels, result.top_k)
+                answer = rank(result.probabilities, self.labels, result.request.top_k)
                 if result.feature_maps is not None:
                     answer = explain(answer, result.feature_maps, self.classifier)
             elif isinstance(result, ClientError):
@@ -132,3 +145,25 @@ class ResNet18Handler:
                 answer = result.as_dict()
             answers.append(json.dumps(answer, ensure_ascii=False).encode())
         return answers
+
+    def account(
+        self,
+        results: Sequence[Result],
+        headers: Sequence[dict[str, str]],
+        timing: Timing,
+        context: Any,
+    ) -> None:
+        """Tell each client where its time went, and count for the operator."""
+        waits = [timing.waits(fields.get(ARRIVAL, "")) for fields in headers]
+        for i, (result, wait) in enumerate(zip(results, waits, strict=True)):
+            shares = wait | timing.shares
+            if isinstance(result, Classified):
+                # A part of preprocess, in which the whole batch is decoded.
+                shares["decode"] = result.request.picture.decode
+            context.set_response_header(i, "server-timing", header(shares))
+        # The gateway's own questions would look like traffic.
+        asked = [i for i, fields in enumerate(headers) if READINESS not in fields]
+        if asked:
+            self.metrics.batch(
+                [results[i] for i in asked], [waits[i] for i in asked], timing.shares
+            )

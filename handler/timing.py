@@ -1,31 +1,40 @@
 """Where a request's time goes, as its sender reads it in the header Server-Timing."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
 class Timing:
     """One batch's; each of its requests waits for the whole batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, idle_since: float) -> None:
+        """idle_since: when this worker had answered what it had before, in Unix time."""
+        self._idle_since = idle_since
         self._began = time.time()
-        self._shares: dict[str, float] = {}  # seconds
+        self.shares: dict[str, float] = {}  # seconds
 
     @contextmanager
     def share(self, name: str) -> Iterator[None]:
         """What runs inside is a part of that share."""
         started = time.perf_counter()
         yield
-        self._shares[name] = self._shares.get(name, 0) + time.perf_counter() - started
+        self.shares[name] = self.shares.get(name, 0) + time.perf_counter() - started
 
-    def header(self, arrival: str) -> str:
-        """Server-Timing (https://www.w3.org/TR/server-timing/), in milliseconds.
+    def waits(self, arrival: str) -> dict[str, float]:
+        """Seconds from the arrival to the batch's begin: empty where the arrival is not known.
 
-        arrival: when the gateway handed the request on, in milliseconds of Unix time; where it is
-        none, nothing is said of the queue.
+        arrival: when the gateway handed the request on, in milliseconds of Unix time. Until the
+        worker had answered what it had before, the request was in the queue; from then on it waited
+        for its batch: for others to join it, and to be handed over.
         """
-        shares = dict(self._shares)
-        if arrival.isascii() and arrival.isdigit() and len(arrival) < 16:
-            shares = {"queue": max(0.0, self._began - int(arrival) / 1e3)} | shares
-        return ", ".join(f"{name};dur={seconds * 1e3:.1f}" for name, seconds in shares.items())
+        if not (arrival.isascii() and arrival.isdigit() and len(arrival) < 16):
+            return {}
+        arrived = min(int(arrival) / 1e3, self._began)
+        collected = min(max(arrived, self._idle_since), self._began)
+        return {"queue": collected - arrived, "batch": self._began - collected}
+
+
+def header(shares: Mapping[str, float]) -> str:
+    """Server-Timing (https://www.w3.org/TR/server-timing/), in milliseconds; shares in seconds."""
+    return ", ".join(f"{name};dur={seconds * 1e3:.1f}" for name, seconds in shares.items())

@@ -105,12 +105,12 @@ class Management:
         self._session.headers["Authorization"] = f"Bearer {key}"
 
     @classmethod
-    def of(cls, run: RunDirectory) -> Self:
+    def of(cls, run: RunDirectory, timeout: float = 120.0) -> Self:
         """That of the service that runs in `run`. Raises ServiceError where there is none."""
         key = run.key("management")
         if not run.is_running() or key is None:
             raise ServiceError("not_running", "The service is not running. Start it: make start")
-        return cls(run.state()["management"], key)
+        return cls(run.state()["management"], key, timeout)
 
     def versions(self) -> list[dict[str, Any]]:
         """Every version of the model: its workers, queue and batch settings."""

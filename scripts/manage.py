@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.client import Classifier, Management, ServiceError
+from scripts.memory import pss
 from scripts.rollout import SAMPLES, Bounds, Rollout, set_default, version_of
 from scripts.run_directory import ROOT, RunDirectory
 
@@ -136,15 +137,6 @@ def describe(version: dict[str, Any]) -> str:
             f"{worker['startTime']}"
         )
     return "\n".join(lines)
-
-
-def pss(pid: int) -> int | None:
-    """Bytes of memory, with what n processes share counted as 1/n; None where nobody says."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return None
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 def scale(run: RunDirectory, options: argparse.Namespace) -> int:

@@ -46,6 +46,11 @@ class RunDirectory:
     def model_store(self) -> Path:
         return self.path / "model_store"
 
+    @property
+    def targets(self) -> Path:
+        """The service's metrics, as Prometheus's file_sd_config wants them."""
+        return self.path / "prometheus-targets.json"
+
     def keep_archive(self, archive: Path) -> Path:
         """The archive under a name of the service's own, which a newer build does not replace."""
         store = self.model_store

@@ -26,7 +26,7 @@ from scripts.supervisor import (
     Supervisor,
     built,
     listen,
-    say,
+    report,
 )
 
 STOP_TIMEOUT = 30.0  # seconds: both processes' own limits and a little more
@@ -56,6 +56,7 @@ def main() -> int:
             # Not an argument: those can be read by every user of the machine.
             os.environ.get("ACCESS_KEY") or None,
             options.model_api,
+            options.access_log,
         )
         serve(settings, run) if options.command == "serve" else start(settings, run)
     except (Refused, GaveUp) as error:
@@ -100,6 +101,12 @@ def parse_arguments() -> argparse.Namespace:
             help="let manage.py roll out other archives: whoever has TorchServe's management key, "
             "a file of this user, can then load code",
         )
+        command.add_argument(
+            "--access-log",
+            action="store_true",
+            help="a line for each prediction in access.log, with the address of who asked, for "
+            "scripts/trace.py",
+        )
         command.epilog = "ACCESS_KEY in the environment: the key that predictions then need."
     return parser.parse_args()
 
@@ -142,6 +149,7 @@ def serve(settings: Settings, run: RunDirectory) -> None:
         asyncio.run(Supervisor(settings, run).run())
     except GaveUp as error:
         run.write_state({**run.state(), "status": "failed", "reason": str(error)})
+        report(f"Gave up: {error}", "error")
         raise
     finally:
         os.close(lock)
@@ -151,7 +159,7 @@ def start(settings: Settings, run: RunDirectory) -> None:
     """In the background; returns when a prediction has succeeded."""
     if run.is_running():
         check_same(settings, run.state())
-        say(f"The service is already running at {settings.url}")
+        print(f"The service is already running at {settings.url}")
         return
     check(settings)
     run.create()
@@ -182,13 +190,13 @@ def start(settings: Settings, run: RunDirectory) -> None:
         if time.monotonic() > deadline:
             raise Refused(f"no prediction succeeded within {READY_TIMEOUT:.0f} s; see {run.logs}")
         time.sleep(0.05)
-    say(f"Ready: {settings.url}")
+    print(f"Ready: {settings.url}")
 
 
 def stop(run: RunDirectory) -> None:
     """Stop what runs; returns when it has ended."""
     if not run.is_running():
-        say("The service is not running")
+        print("The service is not running")
         return
     deadline = time.monotonic() + STOP_TIMEOUT
     while (pid := run.state().get("pid")) is None and run.is_running():  # it is just starting
@@ -201,7 +209,7 @@ def stop(run: RunDirectory) -> None:
         if time.monotonic() > deadline:
             raise Refused(f"process {pid} did not stop within {STOP_TIMEOUT:.0f} s; see {run.logs}")
         time.sleep(0.05)
-    say("Stopped")
+    print("Stopped")
 
 
 def check(settings: Settings) -> None:

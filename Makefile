@@ -17,6 +17,7 @@ ACCESS_LOG ?=## 1: a line for each prediction, by which slow ones can be traced 
 WORKERS ?=## workers (default: 1, which uses all cores)
 THREADS ?=## threads of a worker (default: all cores)
 MINUTES ?= 30## of the soak
+ARGS ?=## of make trace
 TORCH_INDEX ?=## package index for torch and torchvision alone
 PYTHON ?= $(shell command -v python3.11 || command -v python3)## Python 3.11, for the set-up
 
@@ -43,7 +44,7 @@ help: ## this text
 	@echo 'Variables'
 	@awk -F ' \\?= ?|## ' '/^[A-Z_]+ \?=.*## / {printf "  %-12s %s\n", $$1, $$NF}' Makefile
 
-.PHONY: serve start stop status scale versions rollout rollback
+.PHONY: serve start stop status scale versions rollout rollback trace
 serve: $(ARCHIVE) ## run the service until Ctrl-C
 	@$(RUN) scripts.service serve $(SERVICE)
 
@@ -68,6 +69,9 @@ rollout: .venv/.installed ## another archive in the place of the one that is ser
 rollback: .venv/.installed ## back to what the last rollout replaced
 	@$(RUN) scripts.manage rollback
 
+trace: .venv/.installed ## where the time of a request goes; of others: make trace ARGS='--slowest 3'
+	@$(RUN) scripts.trace $(ARGS)
+
 .PHONY: archive
 archive: $(ARCHIVE) ## build model_store/resnet18-PRECISION.mar
 
@@ -84,7 +88,7 @@ FORCE:
 
 .PHONY: test test-all lint format
 test: .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## everything CI runs
-	@$(RUN) scripts.find_browser > /dev/null
+	@$(RUN) scripts.find_tools > /dev/null
 	$(RUN) pytest
 
 test-all: test soak ## and for longer: large pictures for minutes, 200,000 fuzzed inputs, the soak

@@ -21,7 +21,7 @@ from handler.picture import CROP
 from handler.quarantine import Quarantine, digest
 from handler.ranking import rank
 from handler.request import ARRIVAL, READINESS, Classified, Prepared, lower_case, prepare
-from handler.timing import Timing, header
+from handler.timing import Timing, server_timing
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class ResNet18Handler:
             if isinstance(result, Classified):
                 # A part of preprocess, in which the whole batch is decoded.
                 shares["decode"] = result.request.picture.decode
-            context.set_response_header(i, "server-timing", header(shares))
+            context.set_response_header(i, "server-timing", server_timing(shares))
         # The gateway's own questions would look like traffic.
         asked = [i for i, fields in enumerate(headers) if READINESS not in fields]
         if asked:

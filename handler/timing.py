@@ -35,6 +35,6 @@ class Timing:
         return {"queue": collected - arrived, "batch": self._began - collected}
 
 
-def header(shares: Mapping[str, float]) -> str:
+def server_timing(shares: Mapping[str, float]) -> str:
     """Server-Timing (https://www.w3.org/TR/server-timing/), in milliseconds; shares in seconds."""
     return ", ".join(f"{name};dur={seconds * 1e3:.1f}" for name, seconds in shares.items())

@@ -58,18 +58,13 @@ class Classifier:
 
     def classify(self, picture: bytes, top_k: int | None = None) -> list[Item]:
         """The picture's classes, best first. Raises ServiceError."""
-        headers = {"Content-Type": "application/octet-stream"}
-        if top_k is not None:
-            headers["X-Top-K"] = str(top_k)
         while True:
             pause = 0.5
             try:
-                response = self._session.post(
-                    self._address, picture, headers=headers, timeout=self.timeout
-                )
+                response = self.post(picture, top_k)
             except requests.RequestException as error:
                 failure = ServiceError(
-                    "unreachable", f"{self.url} can't be reached: {_cause(error)}"
+                    "unreachable", f"{self.url} can't be reached: {cause(error)}"
                 )
             else:
                 if response.status_code not in RETRIED:
@@ -86,6 +81,13 @@ class Classifier:
             if time.monotonic() + pause > self._silent_since + self.patience:
                 raise failure
             time.sleep(pause)
+
+    def post(self, picture: bytes, top_k: int | None = None) -> requests.Response:
+        """One attempt, whatever comes of it. Raises requests.RequestException."""
+        headers = {"Content-Type": "application/octet-stream"}
+        if top_k is not None:
+            headers["X-Top-K"] = str(top_k)
+        return self._session.post(self._address, picture, headers=headers, timeout=self.timeout)
 
     def is_ready(self) -> bool:
         """Whether a prediction would succeed now."""
@@ -157,7 +159,7 @@ class Management:
             )
         except requests.RequestException as error:
             raise ServiceError(
-                "unreachable", f"TorchServe's management API at {self.url}: {_cause(error)}"
+                "unreachable", f"TorchServe's management API at {self.url}: {cause(error)}"
             ) from error
         if not response.ok:
             raise _refusal(response)
@@ -179,7 +181,7 @@ def _refusal(response: requests.Response) -> ServiceError:
         return ServiceError("unexpected", f"{response.url} answered {response.status_code}")
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
     """The innermost reason, without requests' and urllib3's wrapping."""
     while error.__context__ is not None:
         error = error.__context__

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
-from scripts import find_browser
+from scripts import find_tools
 from scripts.run_directory import ROOT, RunDirectory
 
 SAMPLES = ROOT / "web_client" / "samples"
@@ -29,7 +29,7 @@ def main() -> int:
         return 1
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        browser = playwright.chromium.launch(executable_path=find_browser.find(), args=arguments)
+        browser = playwright.chromium.launch(executable_path=find_tools.chromium(), args=arguments)
         photograph(browser, run.state()["local_url"], options.output)
         browser.close()
     return 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
-from scripts.find_browser import find
+from scripts.find_tools import chromium
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -53,7 +53,7 @@ document.addEventListener("securitypolicyviolation", (event) => {
 @contextmanager
 def launched() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find(), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield browser
         browser.close()
 

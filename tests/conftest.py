@@ -119,9 +119,9 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> No
 
 
 @contextmanager
-def started(archive: Path, run: Path) -> Iterator[Service]:
+def started(archive: Path, run: Path, *extra: str) -> Iterator[Service]:
     service = Service(RunDirectory(run), archive, free_port())
-    start = service.start()
+    start = service.start(*extra)
     assert start.returncode == 0, start.stderr + start.stdout
     yield service
     stop = service.stop()

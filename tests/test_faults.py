@@ -287,8 +287,8 @@ def deadly_archive(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> P
             if name == "handler/request.py":
                 deadly = f"if data.endswith({DEADLY!r}):\n        os.kill(os.getpid(), 9)"
                 data += (
-                    "\nimport os\n_pixels = pixels\n"
-                    f"def pixels(data, exact):\n    {deadly}\n    return _pixels(data, exact)\n"
+                    "\nimport os\n_load = load\n"
+                    f"def load(data, exact):\n    {deadly}\n    return _load(data, exact)\n"
                 ).encode()
             target.writestr(name, data)
     return path

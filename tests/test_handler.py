@@ -17,7 +17,7 @@ from handler import request
 from handler.errors import ClientError
 from handler.explanation import CLASSIFIER
 from handler.labels import read_labels
-from handler.picture import Pixels, decode, network_input, pixels
+from handler.picture import Loaded, decode, load, network_input
 from handler.ranking import rank
 from handler.request import Prepared, lower_case, prepare
 from handler.resnet18_handler import ResNet18Handler
@@ -185,12 +185,12 @@ def test_an_unexpected_exception_stays_with_its_request(
     [expected], _ = answers(handler, GOOD[:1])
 
     # A picture that brought this about would be a bug to mend: the fault has to be injected.
-    def faulty(data: bytes, exact: bool) -> Pixels:
+    def faulty(data: bytes, exact: bool) -> Loaded:
         if data == PICTURES[1]:
             raise KeyError("a fault in a library")
-        return pixels(data, exact)
+        return load(data, exact)
 
-    monkeypatch.setattr(request, "pixels", faulty)
+    monkeypatch.setattr(request, "load", faulty)
     (bad, good), context = answers(handler, [GOOD[1], GOOD[0]])
 
     assert (bad["code"], bad["type"]) == (500, "internal_error")
@@ -201,10 +201,10 @@ def test_an_unexpected_exception_stays_with_its_request(
 
 
 def test_memory_error_is_torchserves(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exhausted(data: bytes, exact: bool) -> Pixels:
+    def exhausted(data: bytes, exact: bool) -> Loaded:
         raise MemoryError
 
-    monkeypatch.setattr(request, "pixels", exhausted)
+    monkeypatch.setattr(request, "load", exhausted)
     with pytest.raises(MemoryError):
         prepare({"body": PICTURES[0]}, {}, 3, 5)
 
@@ -243,7 +243,7 @@ def test_prepare_prefers_the_clients_content_type() -> None:
     prepared = prepare({"body": form % file.getvalue()}, headers, 3, 5)
     assert isinstance(prepared, Prepared)
     assert prepared.top_k == 3
-    assert prepared.pixels.reshape(-1, 3).tolist() == [[255, 0, 0]] * (224 * 224)
+    assert prepared.picture.pixels.reshape(-1, 3).tolist() == [[255, 0, 0]] * (224 * 224)
 
 
 def test_prepare_returns_the_clients_error() -> None:

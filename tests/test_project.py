@@ -74,7 +74,9 @@ def test_links_of_the_documents(page: Path) -> None:
         assert (page.parent / path).exists(), path
 
 
-@pytest.mark.parametrize("name", ["service", "manage", "classify", "build_archive", "set_up"])
+@pytest.mark.parametrize(
+    "name", ["service", "manage", "trace", "classify", "build_archive", "set_up"]
+)
 def test_help(name: str) -> None:
     done = subprocess.run(
         [sys.executable, f"scripts/{name}.py", "--help"], cwd=ROOT, capture_output=True, text=True

@@ -128,12 +128,15 @@ export function retryAfter(header) {
   return Math.min(LONGEST_WAIT, Math.max(1, Math.ceil(seconds)));
 }
 
-/** Milliseconds in queue and model, from `queue;dur=3.1, preprocess;dur=1.2, inference;dur=8`. */
+/** Milliseconds in queue and model, from `queue;dur=3, batch;dur=1, preprocess;dur=1, inference;dur=8`. */
 export function serverTiming(header) {
   const shares = {};
   for (const [, name, milliseconds] of (header ?? "").matchAll(/([\w-]+)\s*;\s*dur=([\d.]+)/g)) {
     shares[name] = Number(milliseconds);
   }
-  const { queue, preprocess, inference } = shares;
-  return { queue, model: inference === undefined ? undefined : (preprocess ?? 0) + inference };
+  const { queue, batch, preprocess, inference } = shares;
+  return {
+    queue: queue === undefined ? undefined : queue + (batch ?? 0),
+    model: inference === undefined ? undefined : (preprocess ?? 0) + inference,
+  };
 }

@@ -110,6 +110,11 @@ soak: .venv/.installed-bench $(ARCHIVE) ## mixed traffic for MINUTES=30; fails o
 pictures: .venv/.installed-dev ## of the page, for the README, from the running service; the samples' thumbnails
 	$(RUN) scripts.pictures
 
+.PHONY: dashboard
+dashboard: .venv/.installed-bench $(ARCHIVE) ## the monitoring dashboard's panels as a picture, from minutes of real traffic
+	@$(RUN) scripts.find_tools prometheus > /dev/null
+	$(RUN) benchmarks.dashboard --precision $(PRECISION) $(if $(CALIBRATION),--pictures '$(CALIBRATION)')
+
 lint: .venv/.installed-dev ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .

@@ -1,6 +1,7 @@
 """Find what the tests need beside Python's packages, and fetch it where it is missing.
 
-Chromium for the page, Prometheus (with promtool) for the monitoring. Prints their paths.
+Chromium for the page, Prometheus (with promtool) for the monitoring; arguments: which. Prints their
+paths.
 """
 
 import os
@@ -75,7 +76,8 @@ def main() -> int:
         "prometheus": (prometheus, fetch_prometheus),
     }
     missing = 0
-    for name, (find, fetch) in tools.items():
+    for name in sys.argv[1:] or tools:
+        find, fetch = tools[name]
         path = find()
         if path is None:
             fetch()

@@ -13,9 +13,9 @@ import pytest
 import requests
 import yaml
 
+from benchmarks.monitored import MONITORING, Prometheus, tool, watching
 from scripts.run_directory import ROOT
 from tests.conftest import Load, Service, started, wait_until
-from tests.monitored import MONITORING, Prometheus, tool, watching
 
 DASHBOARD = json.loads((MONITORING / "dashboard.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]

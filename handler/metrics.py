@@ -37,6 +37,10 @@ class Metrics:
         self._add("model_loads_total", 1, self._version)
         self._add("build_info", 1, *self._build)
 
+    def readiness(self, questions: int) -> None:
+        """So many of a batch's requests were the gateway's own (/ready)."""
+        self._add("readiness_total", questions)
+
     def batch(
         self,
         results: Sequence[object],

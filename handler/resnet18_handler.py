@@ -167,3 +167,5 @@ class ResNet18Handler:
             self.metrics.batch(
                 [results[i] for i in asked], [waits[i] for i in asked], timing.shares
             )
+        if len(asked) < len(headers):
+            self.metrics.readiness(len(headers) - len(asked))

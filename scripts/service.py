@@ -5,6 +5,8 @@ serve stays in the foreground until Ctrl-C; start and stop are for the backgroun
 
 import argparse
 import asyncio
+import json
+import logging
 import os
 import re
 import signal
@@ -14,6 +16,7 @@ import sys
 import time
 import zipfile
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +29,25 @@ from scripts.supervisor import (
     Supervisor,
     built,
     listen,
-    report,
 )
 
 STOP_TIMEOUT = 30.0  # seconds: both processes' own limits and a little more
+
+
+logger = logging.getLogger("supervisor")
+
+
+class JsonLines(logging.Formatter):
+    """A line of JSON, like those of the other logs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "level": record.levelname.lower().removesuffix("ing"),
+            "ts": when,
+            "logger": record.name,
+        }
+        return json.dumps(line | {"msg": record.getMessage()}, ensure_ascii=False)
 
 
 class Refused(Exception):
@@ -58,9 +76,15 @@ def main() -> int:
             options.model_api,
             options.access_log,
         )
-        serve(settings, run) if options.command == "serve" else start(settings, run)
+        if options.command == "start":
+            start(settings, run)
+        else:
+            serve(settings, run, options.json_log)
     except (Refused, GaveUp) as error:
-        print(f"{options.command}: {error}", file=sys.stderr)
+        if options.command == "serve" and options.json_log:
+            logger.error("%s", error)
+        else:
+            print(f"{options.command}: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -104,9 +128,13 @@ def parse_arguments() -> argparse.Namespace:
         command.add_argument(
             "--access-log",
             action="store_true",
-            help="a line for each prediction in access.log, with the address of who asked, for "
-            "scripts/trace.py",
+            help="a line for each prediction in access.log, with the address of who asked, and not "
+            "only for what fails",
         )
+        if name == "serve":
+            command.add_argument(
+                "--json-log", action="store_true", help="say what happens in lines of JSON"
+            )
         command.epilog = "ACCESS_KEY in the environment: the key that predictions then need."
     return parser.parse_args()
 
@@ -136,8 +164,13 @@ def port(text: str) -> int:
     return int(text)
 
 
-def serve(settings: Settings, run: RunDirectory) -> None:
+def serve(settings: Settings, run: RunDirectory, json_log: bool) -> None:
     """In the foreground, until SIGINT or SIGTERM."""
+    handler = logging.StreamHandler(sys.stdout)
+    if json_log:
+        handler.setFormatter(JsonLines())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     lock = run.lock()
     if lock is None:
         raise Refused("the service is already running. Look at it: make status")
@@ -149,7 +182,6 @@ def serve(settings: Settings, run: RunDirectory) -> None:
         asyncio.run(Supervisor(settings, run).run())
     except GaveUp as error:
         run.write_state({**run.state(), "status": "failed", "reason": str(error)})
-        report(f"Gave up: {error}", "error")
         raise
     finally:
         os.close(lock)
@@ -167,7 +199,8 @@ def start(settings: Settings, run: RunDirectory) -> None:
     log = run.logs / "supervisor.log"
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
-    command = [sys.executable, "-m", "scripts.service", "serve", "--run-directory", str(run.path)]
+    command = [sys.executable, "-m", "scripts.service", "serve", "--json-log"]
+    command += ["--run-directory", str(run.path)]
     for name, value in asdict(settings).items():
         option = f"--{name.replace('_', '-')}"
         if value is True:

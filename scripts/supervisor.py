@@ -7,6 +7,7 @@ TorchServe's key to the gateway, scaling it to what it had, and saying when pred
 import asyncio
 import ctypes
 import json
+import logging
 import os
 import shutil
 import signal
@@ -18,7 +19,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -57,6 +57,8 @@ MALLOC = ":".join(
     }.items()
 )
 
+logger = logging.getLogger("supervisor")
+
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _libc = ctypes.CDLL(None)
 
@@ -80,7 +82,7 @@ class Settings:
     private_key: str | None = None  # absolute path of a PEM file; None: in the certificate's file
     access_key: str | None = None  # None: everybody may ask for predictions
     model_api: bool = False  # whether other archives can be loaded while it runs
-    access_log: bool = False  # whether each prediction gets a line in access.log
+    access_log: bool = False  # whether each prediction gets a line, not only what fails
 
     @property
     def url(self) -> str:
@@ -104,7 +106,7 @@ class Settings:
             "BIND": self.host,
             "HOSTS": names,
             "ACCESS_KEY": self.access_key or "",
-            "ACCESS_LOG": "import access_log" if self.access_log else "",
+            "ACCESS_LOG": "INFO" if self.access_log else "ERROR",
         }
         if self.domain is None:
             return {
@@ -169,7 +171,7 @@ class Child:
                 f"{how}. The reason is in {self.log}"
             )
         self.restarts += 1
-        report(f"{self.name} ended with {how}; starting it again", "warn")
+        logger.warning(f"{self.name} ended with {how}; starting it again")
 
     async def stop(self) -> None:
         if self.process is None:
@@ -179,7 +181,7 @@ class Child:
         try:
             await asyncio.wait_for(self.process.wait(), STOP_TIMEOUT)
         except TimeoutError:
-            report(f"{self.name} did not stop within {STOP_TIMEOUT:.0f} s and was killed", "warn")
+            logger.warning(f"{self.name} did not stop within {STOP_TIMEOUT:.0f} s and was killed")
         self._kill_group()
         await self.process.wait()
 
@@ -285,7 +287,7 @@ class Supervisor:
                 return
             except ServiceError as error:
                 if error.type != "unreachable":
-                    report(f"TorchServe was not scaled to {workers} workers: {error}", "error")
+                    logger.error(f"TorchServe was not scaled to {workers} workers: {error}")
                     return
                 await asyncio.sleep(0.1)
 
@@ -301,7 +303,7 @@ class Supervisor:
                 )
             await asyncio.sleep(0.1)
         self._write_state("ready")
-        report(f"Ready: {self.settings.url}")
+        logger.info(f"Ready: {self.settings.url}")
 
     def _write_state(self, status: str) -> None:
         self.run_directory.write_state(
@@ -447,12 +449,3 @@ def _end_with_parent() -> None:
     """In the child: SIGTERM when the supervisor ends without having stopped it (Linux)."""
     if hasattr(_libc, "prctl"):
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def report(sentence: str, level: str = "info") -> None:
-    """For who looks on; in a file, a line of JSON like those of the other logs."""
-    if not sys.stdout.isatty():
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = {"ts": now, "level": level, "logger": "supervisor", "msg": sentence}
-        sentence = json.dumps(line, ensure_ascii=False)
-    print(sentence, flush=True)

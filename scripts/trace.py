@@ -1,7 +1,7 @@
 """Show where the time of a request went: of one that is sent now, or of those in access.log.
 
-A request is named by the header X-Request-Id of its answer. What is not sent now must have been
-written down: make start ACCESS_LOG=1. Exit status: 0 shown, 1 not.
+A request is named by the header X-Request-Id of its answer. access.log has those that the service
+failed on, and all others after make start ACCESS_LOG=1. Exit status: 0 shown, 1 not.
 """
 
 import argparse
@@ -22,7 +22,10 @@ from scripts.run_directory import ROOT, RunDirectory
 
 PICTURE = ROOT / "web_client" / "samples" / "coffee.jpg"
 LOGGED = 2.0  # seconds within which the gateway writes down what it has answered
-BAR = 50  # characters
+BAR = 30  # characters
+_HINT = (
+    "It has what failed, and the rest where that is asked for: make stop, make start ACCESS_LOG=1"
+)
 PARTS = {
     "network": "between this command and the gateway",
     "gateway": "reading the request, waiting for room, asking again",
@@ -57,6 +60,8 @@ def main() -> int:
             traces = [_named(run, options.id)]
         elif options.slowest:
             traces = sorted(logged(run), key=lambda trace: -trace.total)[: options.slowest]
+            if not traces:
+                raise ServiceError("no_requests", f"access.log has no request. {_HINT}")
         else:
             traces = [send(run, options.picture)]
     except ServiceError as error:
@@ -125,22 +130,22 @@ def _named(run: RunDirectory, request_id: str) -> Trace:
     for trace in logged(run):
         if trace.request_id == request_id:
             return trace
-    raise ServiceError("unknown_request", f"access.log has no request {request_id}")
+    raise ServiceError("unknown_request", f"access.log has no request {request_id}. {_HINT}")
 
 
 def logged(run: RunDirectory) -> Iterator[Trace]:
     """The requests of access.log and the older ones beside it."""
     logs = sorted(run.logs.glob("access*.log"))
-    if not logs:
-        raise ServiceError(
-            "no_log",
-            f"there is no access.log in {run.logs}. Write one: make stop, make start ACCESS_LOG=1",
-        )
     for log in logs:
         with log.open(encoding="utf-8") as lines:
             for line in lines:
-                if line.endswith("\n"):  # else it is being written
-                    yield _logged(json.loads(line))
+                if not line.endswith("\n"):  # it is being written
+                    continue
+                entry = json.loads(line)
+                if (
+                    "duration" in entry
+                ):  # else it is an error of the gateway's own, beside the answer
+                    yield _logged(entry)
 
 
 def _logged(entry: dict[str, Any]) -> Trace:

@@ -123,8 +123,10 @@ def started(archive: Path, run: Path, *extra: str) -> Iterator[Service]:
     service = Service(RunDirectory(run), archive, free_port())
     start = service.start(*extra)
     assert start.returncode == 0, start.stderr + start.stdout
-    yield service
-    stop = service.stop()
+    try:
+        yield service
+    finally:
+        stop = service.stop()
     assert stop.returncode == 0, stop.stderr
 
 

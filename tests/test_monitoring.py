@@ -140,6 +140,7 @@ def test_what_is_counted_is_what_was_sent(
     assert refused == 2
     assert total("classification_request_seconds_count") == pictures + refused
     assert total("classification_batch_size_sum") == pictures + refused
+    assert total("classification_readiness_total") > 0
 
 
 def test_alerts_are_quiet(watched: tuple[Service, Prometheus]) -> None:

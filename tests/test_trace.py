@@ -47,7 +47,7 @@ def test_one_that_is_sent_now(logging_service: Service) -> None:
 def test_without_a_log_the_gateway_is_a_part_of_the_network(service: Service) -> None:
     [seen] = trace(service, str(CAT))
     assert list(seen["parts"]) == ["network, gateway", *PARTS[2:]]
-    assert "ACCESS_LOG=1" in failure(service, "--slowest", "1")
+    assert "ACCESS_LOG=1" in failure(service, "--id", "never")
 
 
 def test_the_slowest_come_first(logging_service: Service) -> None:

@@ -748,6 +748,7 @@ def test_the_gateway_accepts_its_configuration(
         "RUN": str(tmp_path),
         "SOCKETS": str(tmp_path),
         "INFERENCE": "127.0.0.1:8080",
+        "METRICS": "http://127.0.0.1:8083",
         "XDG_CONFIG_HOME": str(tmp_path),
         "XDG_DATA_HOME": str(tmp_path),
     }

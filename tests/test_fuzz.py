@@ -22,7 +22,7 @@ def test_a_fault_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     def faulty(data: bytes, exact: bool) -> None:
         raise MemoryError if data else KeyError
 
-    monkeypatch.setattr(request, "pixels", faulty)
+    monkeypatch.setattr(request, "load", faulty)
     assert fuzz.outcome(b"x", "", "3") == "!MemoryError: "
     monkeypatch.setattr(request, "picture_bytes", lambda *_: b"")
     assert fuzz.outcome(b"x", "", "3") == "!internal error"

@@ -30,7 +30,8 @@ SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard web_c
 	$(addprefix scripts/,build_archive.py calibration.py export_ncnn.py export_openvino.py reference.py weights.py)
 SERVICE = --host $(HOST) --port $(PORT) --archive $(ARCHIVE) \
 	$(if $(WORKERS),--workers $(WORKERS)) $(if $(THREADS),--threads $(THREADS)) \
-	$(if $(MODEL_API),--model-api) $(if $(ACCESS_LOG),--access-log) $(if $(HOSTS),--hosts '$(HOSTS)') $(if $(DOMAIN),--domain $(DOMAIN)) \
+	$(if $(MODEL_API),--model-api) $(if $(ACCESS_LOG),--access-log) \
+	$(if $(HOSTS),--hosts '$(HOSTS)') $(if $(DOMAIN),--domain $(DOMAIN)) \
 	$(if $(CERTIFICATE),--certificate '$(CERTIFICATE)') $(if $(PRIVATE_KEY),--private-key '$(PRIVATE_KEY)')
 export ACCESS_KEY
 

@@ -5,7 +5,7 @@ What a scrape asks for is looked up then; between scrapes nothing runs.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import psutil
 from prometheus_client import CollectorRegistry, start_http_server
@@ -16,28 +16,15 @@ from scripts.client import Classifier, Management, ServiceError
 from scripts.memory import pss
 from scripts.run_directory import RunDirectory
 
+if TYPE_CHECKING:
+    from scripts.supervisor import Child
+
 # Less than Prometheus waits for an answer (scrape_timeout, 10 s), for all questions together.
 TIMEOUT = 3.0  # seconds
 
 
-class Process(Protocol):
-    """One that asyncio started."""
-
-    @property
-    def pid(self) -> int: ...
-
-
-class Child(Protocol):
-    """What the supervisor keeps running."""
-
-    restarts: int
-
-    @property
-    def process(self) -> Process | None: ...
-
-
 class Exporter(Collector):
-    def __init__(self, run: RunDirectory, children: Mapping[str, Child]) -> None:
+    def __init__(self, run: RunDirectory, children: Mapping[str, "Child"]) -> None:
         self._run = run
         self._children = children
         self._registry = CollectorRegistry(auto_describe=False)

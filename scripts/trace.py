@@ -88,7 +88,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--run-directory", type=Path, default=ROOT / ".run", help="default: %(default)s"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.slowest is not None and options.slowest < 1:
+        parser.error("--slowest: a whole number above 0")
+    return options
 
 
 def send(run: RunDirectory, picture: Path) -> Trace:
@@ -114,7 +117,7 @@ def send(run: RunDirectory, picture: Path) -> Trace:
     request_id = response.headers["X-Request-Id"]
     deadline = time.monotonic() + LOGGED
     while settings["access_log"] and time.monotonic() < deadline:
-        if seen := next((t for t in logged(run) if t.request_id == request_id), None):
+        if seen := next(logged(run, request_id), None):
             parts = {"network": max(0.0, total - seen.total)} | seen.parts
             return Trace(**{**asdict(seen), "total": total, "parts": parts})
         time.sleep(0.02)
@@ -127,24 +130,23 @@ def send(run: RunDirectory, picture: Path) -> Trace:
 
 
 def _named(run: RunDirectory, request_id: str) -> Trace:
-    for trace in logged(run):
-        if trace.request_id == request_id:
-            return trace
+    for trace in logged(run, request_id):
+        return trace
     raise ServiceError("unknown_request", f"access.log has no request {request_id}. {_HINT}")
 
 
-def logged(run: RunDirectory) -> Iterator[Trace]:
-    """The requests of access.log and the older ones beside it."""
+def logged(run: RunDirectory, request_id: str = "") -> Iterator[Trace]:
+    """The requests of access.log and the older ones beside it; all, or those of that id."""
     logs = sorted(run.logs.glob("access*.log"))
     for log in logs:
         with log.open(encoding="utf-8") as lines:
             for line in lines:
-                if not line.endswith("\n"):  # it is being written
+                # Without its end it is being written.
+                if request_id not in line or not line.endswith("\n"):
                     continue
                 entry = json.loads(line)
-                if (
-                    "duration" in entry
-                ):  # else it is an error of the gateway's own, beside the answer
+                # Without a duration it is an error of the gateway's own, beside the answer.
+                if "duration" in entry and request_id in ("", entry["request_id"]):
                     yield _logged(entry)
 
 

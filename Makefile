@@ -27,7 +27,7 @@ $(foreach name,WEIGHTS LABELS CALIBRATION,$(if $($(name)),$(if $(wildcard $($(na
 RUN := .venv/bin/python -m
 ARCHIVE := model_store/resnet18-$(PRECISION).mar
 SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard web_client/samples/*.jpg) \
-	$(addprefix scripts/,build_archive.py calibration.py export_ncnn.py export_openvino.py reference.py weights.py)
+	$(addprefix scripts/packaging/,build_archive.py calibration.py export_ncnn.py export_openvino.py reference.py weights.py)
 SERVICE = --host $(HOST) --port $(PORT) --archive $(ARCHIVE) \
 	$(if $(WORKERS),--workers $(WORKERS)) $(if $(THREADS),--threads $(THREADS)) \
 	$(if $(MODEL_API),--model-api) $(if $(ACCESS_LOG),--access-log) \
@@ -89,12 +89,12 @@ FORCE:
 
 .PHONY: test test-all lint format
 test: .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## everything CI runs
-	@$(RUN) scripts.find_tools > /dev/null
+	@$(RUN) scripts.development.find_tools > /dev/null
 	$(RUN) pytest
 
 test-all: test soak ## and for longer: large pictures for minutes, 200,000 fuzzed inputs, the soak
 	SECONDS_OF_LARGE_PICTURES=60 $(RUN) pytest -s -m 'long or not long' -k 'large_pictures or thousand or too_long'
-	$(RUN) tests.fuzz --inputs 200000
+	$(RUN) tests.handler.fuzz --inputs 200000
 
 .PHONY: bench
 bench: .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## measure it beside a bare loop and other servers (FULL=1: more connections)
@@ -109,11 +109,11 @@ soak: .venv/.installed-bench $(ARCHIVE) ## mixed traffic for MINUTES=30; fails o
 
 .PHONY: pictures
 pictures: .venv/.installed-dev ## of the page, for the README, from the running service; the samples' thumbnails
-	$(RUN) scripts.pictures
+	$(RUN) scripts.development.screenshots
 
 .PHONY: dashboard
 dashboard: .venv/.installed-bench $(ARCHIVE) ## the monitoring dashboard's panels as a picture, from minutes of real traffic
-	@$(RUN) scripts.find_tools prometheus > /dev/null
+	@$(RUN) scripts.development.find_tools prometheus > /dev/null
 	$(RUN) benchmarks.dashboard --precision $(PRECISION) $(if $(CALIBRATION),--pictures '$(CALIBRATION)')
 
 lint: .venv/.installed-dev ## style and types

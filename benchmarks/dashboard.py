@@ -27,9 +27,10 @@ from tqdm import tqdm
 from benchmarks.monitored import MONITORING, Prometheus, watching
 from benchmarks.run import colour_jpegs
 from benchmarks.soak import Clients
-from scripts.client import Management
-from scripts.run_directory import ROOT, RunDirectory
-from scripts.supervisor import free_port
+from client.classifier import Management
+from scripts import ROOT
+from scripts.serving.run_directory import RunDirectory
+from scripts.serving.supervisor import free_port
 
 STEP = 2  # seconds between two points
 RATE = "20s"  # for $__rate_interval: scrapes come every second here

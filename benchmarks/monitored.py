@@ -11,9 +11,10 @@ from typing import Any
 import requests
 import yaml
 
-from scripts.find_tools import MISSING, prometheus
-from scripts.run_directory import ROOT, RunDirectory
-from scripts.supervisor import free_port
+from scripts import ROOT
+from scripts.development.find_tools import MISSING, prometheus
+from scripts.serving.run_directory import RunDirectory
+from scripts.serving.supervisor import free_port
 
 MONITORING = ROOT / "deploy" / "monitoring"
 STOP_LIMIT = 20  # seconds

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from handler import engines
 from handler.engines.ncnn import BIN, PARAM, Ncnn
 from handler.picture import Pixels
-from scripts.calibration import from_folder
-from scripts.run_directory import ROOT
+from scripts import ROOT
+from scripts.packaging.calibration import from_folder
 
 LAYERS = ("Convolution", "InnerProduct")
 VARIANTS = {  # largest weight, and which of ncnn's convolutions may be used

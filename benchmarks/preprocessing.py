@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.bare import pillow_input
 from handler.picture import decode, network_input
-from scripts.reference import WEIGHTS
+from scripts.packaging.reference import WEIGHTS
 
 SIZES = [(256, 192), (500, 375), (1024, 768), (2000, 1500), (4000, 3000), (8000, 6000)]
 MAX_BYTES = 4_900_000  # a little under the service's limit

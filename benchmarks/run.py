@@ -28,8 +28,8 @@ from benchmarks import bare, plots, preprocessing, report, servers
 from benchmarks.load import drive
 from benchmarks.processes import cost
 from benchmarks.servers import Inputs, Running
-from scripts.run_directory import ROOT
-from scripts.weights import resolve, sha256
+from scripts import ROOT
+from scripts.packaging.weights import resolve, sha256
 
 QUICK = (1, 20)
 FULL = (1, 2, 4, 8, 20, 64, 256)

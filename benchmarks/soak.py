@@ -26,7 +26,7 @@ from benchmarks import plots, report, traffic
 from benchmarks.processes import tree
 from benchmarks.run import colour_jpegs, machine
 from benchmarks.servers import Inputs, ours
-from scripts.run_directory import ROOT
+from scripts import ROOT
 
 CLIENTS = 8
 SAMPLES = 180  # in a run

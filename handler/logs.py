@@ -14,7 +14,8 @@ def log_failure(sentence: str, request_id: str | None) -> None:
     """The exception that is being handled.
 
     Its text may hold what a client sent. As a JSON string it makes no line of its own, which
-    TorchServe might believe; deploy/log4j2.xml puts the id that begins the line into a field.
+    TorchServe might believe; deploy/torchserve/log4j2.xml puts the id that begins the line into a
+    field.
     """
     known = request_id if request_id and _ID.fullmatch(request_id) else "-"
     logger.error("[%s] %s: %s", known, sentence, json.dumps(traceback.format_exc()))

@@ -1,4 +1,4 @@
-"""What the workers count. TorchServe publishes it; deploy/metrics.yaml declares each metric.
+"""What the workers count. TorchServe publishes it; deploy/torchserve/metrics.yaml declares it.
 
 TorchServe's buckets can't be chosen: 5, 10, 25, 50, 75, 100 ms and so on to 10 s, which also suit
 shares (confidence) and, less well, the sizes of batches (1, 2.5, 5, 7.5, 10).

@@ -18,11 +18,12 @@ import pytest
 import requests
 from playwright.sync_api import Browser
 
-from scripts.client import Management, ServiceError
-from scripts.reference import Reference, load_reference
-from scripts.run_directory import ROOT, RunDirectory
-from scripts.supervisor import free_port
-from tests.browser import launched
+from client.classifier import Management, ServiceError
+from scripts import ROOT
+from scripts.packaging.reference import Reference, load_reference
+from scripts.serving.run_directory import RunDirectory
+from scripts.serving.supervisor import free_port
+from tests.web_client.browser import launched
 
 os.environ.pop("ACCESS_KEY", None)  # of another service; ours have none but in the tests of keys
 

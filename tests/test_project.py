@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
-from scripts.run_directory import ROOT
+from scripts import ROOT
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_lint(command: str) -> None:
 
 def test_caddyfile_is_formatted() -> None:
     caddy = str(Path(sys.executable).with_name("caddy"))
-    done = subprocess.run([caddy, "fmt", "--diff", "deploy/Caddyfile"], cwd=ROOT)
+    done = subprocess.run([caddy, "fmt", "--diff", "deploy/gateway/Caddyfile"], cwd=ROOT)
     assert done.returncode == 0
 
 

@@ -15,7 +15,7 @@ from flask.wrappers import Response
 from PIL import Image
 
 from handler.labels import IMAGENET, read_labels
-from scripts.reference import WEIGHTS, load_reference
+from scripts.packaging.reference import WEIGHTS, load_reference
 
 app = Flask(__name__)
 model = load_reference(Path(sys.argv[1])).network.resnet

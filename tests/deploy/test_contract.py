@@ -1,0 +1,299 @@
+"""The HTTP contract at the gateway, against the real service."""
+
+import base64
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from tqdm import tqdm
+
+from handler.labels import IMAGENET
+from scripts.packaging.reference import WEIGHTS, Reference
+from tests.conftest import SAMPLES, Service, error
+
+CAT = (SAMPLES / "cat.jpg").read_bytes()
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+def test_answer(service: Service) -> None:
+    response = service.predict(CAT)
+    assert response.headers["content-type"] == "application/json"
+    items = response.json()
+    assert [set(item) for item in items] == [
+        {"class", "class_zh", "class_id", "wnid", "confidence"}
+    ] * 3
+    assert items == sorted(items, key=lambda item: -item["confidence"])
+    names = IMAGENET.read_text("utf-8").splitlines()
+    for item in items:
+        row = f"{item['class']}\t{item['class_zh']}\t{item['wnid']}"
+        assert row == names[item["class_id"]]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["image/jpeg", "application/x-www-form-urlencoded", "application/json", "é", ""]
+)
+def test_picture_of_any_content_type(service: Service, content_type: str) -> None:
+    answer = service.predict(CAT, headers={"Content-Type": content_type.encode("latin-1")})
+    assert answer.json() == service.predict(CAT).json()
+
+
+def test_other_forms(service: Service) -> None:
+    expected = service.predict(CAT).json()
+    url = f"{service.url}/predictions/resnet18"
+    for field in ("data", "file"):
+        assert requests.post(url, files={field: CAT}, timeout=60).json() == expected
+    text = base64.b64encode(CAT).decode()
+    for data in (text, f"data:image/jpeg;base64,{text}"):
+        assert requests.post(url, json={"data": data}, timeout=60).json() == expected
+    command = ["curl", "-sS", "--data-binary", f"@{SAMPLES / 'cat.jpg'}", url + "/1.0"]
+    assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout) == expected
+
+
+@pytest.mark.parametrize(("parameters", "headers"), [("?top_k=5", {}), ("", {"X-Top-K": "5"})])
+def test_top_k(service: Service, parameters: str, headers: dict[str, str]) -> None:
+    url = f"{service.url}/predictions/resnet18{parameters}"
+    items = requests.post(url, CAT, headers=headers, timeout=60).json()
+    assert len(items) == 5
+    assert items[:3] == service.predict(CAT).json()
+
+
+@pytest.mark.parametrize(
+    "top_k", ["0", "1001", "", "x", "1.5", "-1", "%0d%0aA:%20b", "é", "9" * 99]
+)
+def test_bad_top_k(service: Service, top_k: str) -> None:
+    url = f"{service.url}/predictions/resnet18?top_k={top_k}"
+    assert error(requests.post(url, CAT, timeout=60)) == (400, "bad_top_k")
+
+
+BAD = {
+    "empty_body": (b"", {}, 400),
+    "unsupported_format": (b"just text\n", {}, 415),
+    "corrupt_picture": (CAT[: len(CAT) // 2], {}, 422),
+    "bad_json": (b'{"data": 1}', JSON_TYPE, 400),
+    "bad_base64": (b'{"data": "%%%"}', JSON_TYPE, 400),
+    "bad_multipart": (b"--x\r\n", {"Content-Type": "multipart/form-data"}, 400),
+    "body_too_large": (bytes(6_000_000), {}, 413),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_body_and_a_good_one_at_the_same_time(service: Service, kind: str) -> None:
+    body, headers, status = BAD[kind]
+    expected = service.predict(CAT).json()
+    started = time.monotonic()
+    with ThreadPoolExecutor(6) as pool:
+        bad = [pool.submit(service.predict, body, headers=headers) for _ in range(3)]
+        good = [pool.submit(service.predict, CAT) for _ in range(3)]
+        assert [error(answer.result()) for answer in bad] == [(status, kind)] * 3
+        for answer in good:
+            items = answer.result().json()
+            assert [item["class_id"] for item in items] == [item["class_id"] for item in expected]
+    assert time.monotonic() - started < 3  # nothing was sent again and again
+
+
+@pytest.mark.parametrize("size", [1000, 6_000_000])
+def test_no_content_length(service: Service, size: int) -> None:
+    chunks = (bytes(size // 10) for _ in range(10))
+    started = time.monotonic()
+    assert error(service.predict(chunks)) == (411, "length_required")  # type: ignore[arg-type]
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("size", [6_000_000, 19_000_000])
+def test_curl_reads_the_refusal_of_a_large_body(
+    service: Service, tmp_path: Path, size: int
+) -> None:
+    (tmp_path / "large").write_bytes(bytes(size))
+    url = f"{service.url}/predictions/resnet18"
+    command = ["curl", "-sS", "--data-binary", f"@{tmp_path / 'large'}", url]
+    answer = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert json.loads(answer.stdout)["type"] == "body_too_large"
+
+
+def test_exactly_the_limit_is_read(service: Service) -> None:
+    assert service.predict(CAT + bytes(5_000_000 - len(CAT))).status_code == 200
+    assert error(service.predict(CAT + bytes(5_000_001 - len(CAT)))) == (413, "body_too_large")
+
+
+def test_long_picture(service: Service) -> None:
+    """Resized as a whole to a shorter side of 256 it would have 655 million pixels."""
+    file = io.BytesIO()
+    Image.fromarray(np.arange(10_000, dtype=np.uint8)[:, None]).save(file, "PNG")
+    started = time.monotonic()
+    assert len(service.predict(file.getvalue()).json()) == 3
+    assert time.monotonic() - started < 1
+
+
+def test_cut_off_upload(service: Service) -> None:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as client:
+        head = "POST /predictions/resnet18 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+        client.sendall(head.encode() + b"abc")
+    assert service.predict(CAT).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/predictions/resnet18", (405, "method_not_allowed")),
+        ("OPTIONS", "/predictions/resnet18", (405, "method_not_allowed")),
+        ("POST", "/", (405, "method_not_allowed")),
+        ("POST", "/ping", (405, "method_not_allowed")),
+        ("POST", "/predictions/nothing", (404, "not_found")),
+        ("POST", "/predictions/resnet18/9.9", (404, "not_found")),
+        ("GET", "/nothing", (404, "not_found")),
+        ("GET", "/models", (404, "not_found")),
+        ("GET", "/api-description", (404, "not_found")),
+        ("GET", "/v1/models", (404, "not_found")),
+    ],
+)
+def test_what_is_not_there(
+    service: Service, method: str, path: str, expected: tuple[int, str]
+) -> None:
+    body = CAT if method == "POST" else None
+    assert error(requests.request(method, service.url + path, data=body, timeout=60)) == expected
+
+
+def test_health(service: Service) -> None:
+    assert requests.get(f"{service.url}/ping", timeout=10).json() == {"status": "Healthy"}
+    strange = {"X-Top-K": "junk", "Content-Type": "multipart/form-data", "Describe": "1"}
+    ready = requests.get(f"{service.url}/ready", headers=strange, timeout=10)
+    assert ready.json() == {"status": "Ready"}
+
+
+def test_page_headers(service: Service) -> None:
+    page = requests.get(service.url, timeout=10)
+    assert page.headers["content-encoding"] in ("gzip", "zstd")
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert "server" not in page.headers
+
+
+def test_torchserve_wants_its_token(service: Service) -> None:
+    state = service.run.state()
+    for url in (f"{state['inference']}/predictions/resnet18", f"{state['management']}/models"):
+        assert requests.post(url, CAT, timeout=10).status_code == 400
+        assert re.match(r"http://127\.0\.0\.1:\d+/", url)
+
+
+def burst(service: Service, count: int) -> list[requests.Response]:
+    """The answers to so many predictions asked for in the same instant."""
+    start = threading.Barrier(count)
+
+    def send(_: int) -> requests.Response:
+        start.wait()
+        return service.predict(CAT)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(send, range(count)))
+
+
+def test_a_burst_waits_for_its_turn(service: Service) -> None:
+    """More at once than TorchServe's queue holds."""
+    assert {answer.status_code for answer in burst(service, 315)} == {200}
+
+
+@pytest.mark.long
+def test_who_waits_too_long_is_refused(service: Service) -> None:
+    """TorchServe stands still for longer than the gateway keeps requests waiting."""
+    torchserve = service.child_pid("org.pytorch.serve.ModelServer")
+    go_on = threading.Timer(35, os.kill, (torchserve, signal.SIGCONT))
+    os.kill(torchserve, signal.SIGSTOP)
+    go_on.start()
+    started = time.monotonic()
+    answers = burst(service, 315)
+    assert time.monotonic() - started < 45
+    go_on.join()
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert len(refused) >= 10
+    for answer in refused:
+        assert error(answer) in ((429, "busy"), (503, "unavailable"))
+        assert int(answer.headers["retry-after"]) >= 1
+    assert service.predict(CAT).status_code == 200
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Of 250 labelled pictures, an archive's answers beside PyTorch's."""
+
+    same: int  # best classes
+    close: int  # pictures without a probability that differs by 0.01
+    ours: dict[int, int]  # top-k accuracy
+    theirs: dict[int, int]
+
+
+@pytest.fixture(scope="module")
+def expected(reference: Reference, labelled: list[tuple[Path, int]]) -> Tensor:
+    """PyTorch float32 with torchvision's own transforms: probabilities [250, 1000]."""
+    preset = WEIGHTS.transforms()
+    probabilities = []
+    for path, _ in tqdm(labelled, desc="PyTorch", unit="picture"):
+        image = ImageOps.exif_transpose(Image.open(path))  # one was taken with a turned camera
+        with torch.inference_mode():
+            probabilities.append(reference.network(preset(image.convert("RGB"))[None])[0][0])
+    return torch.stack(probabilities)
+
+
+def agreement(service: Service, labelled: list[tuple[Path, int]], expected: Tensor) -> Agreement:
+    def predict(row: tuple[Path, int]) -> list[dict[str, float]]:
+        url = f"{service.url}/predictions/resnet18?top_k=1000"
+        response = requests.post(url, row[0].read_bytes(), timeout=60)
+        assert response.status_code == 200, row[0]
+        answer: list[dict[str, float]] = response.json()
+        return answer
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(predict, labelled))
+    probabilities = torch.zeros_like(expected)
+    for row, items in zip(probabilities, answers, strict=True):
+        row[[int(item["class_id"]) for item in items]] = torch.tensor(
+            [item["confidence"] for item in items]
+        )
+    class_ids = torch.tensor([class_id for _, class_id in labelled])[:, None]
+
+    def accuracy(of: Tensor) -> dict[int, int]:
+        return {k: int((of.topk(k).indices == class_ids).sum()) for k in (1, 3)}
+
+    result = Agreement(
+        int((probabilities.argmax(1) == expected.argmax(1)).sum()),
+        int(((probabilities - expected).abs().amax(1) < 0.01).sum()),
+        accuracy(probabilities),
+        accuracy(expected),
+    )
+    print(result)
+    return result
+
+
+def test_fp32_agrees_with_pytorch(
+    service: Service, labelled: list[tuple[Path, int]], expected: Tensor
+) -> None:
+    result = agreement(service, labelled, expected)
+    assert result.same >= 249
+    assert result.close >= 0.97 * 250
+    assert abs(result.ours[1] - result.theirs[1]) <= 1
+    assert abs(result.ours[3] - result.theirs[3]) <= 1
+
+
+def test_int8_is_nearly_as_right(
+    int8_service: Service, labelled: list[tuple[Path, int]], expected: Tensor
+) -> None:
+    result = agreement(int8_service, labelled, expected)
+    assert result.same >= 0.90 * 250
+    assert result.ours[1] >= result.theirs[1] - 0.015 * 250
+    assert result.ours[3] >= result.theirs[3] - 0.015 * 250

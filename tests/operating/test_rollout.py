@@ -1,0 +1,193 @@
+"""Archives rolled out in a running service, under 20 plain clients that retry nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import torch
+
+from scripts import ROOT
+from scripts.packaging.reference import Reference
+from scripts.serving.run_directory import RunDirectory
+from scripts.serving.supervisor import free_port
+from tests.conftest import SAMPLES, Load, Service, wait_until
+
+CAT = (SAMPLES / "cat.jpg").read_bytes()
+
+
+def rebuilt(archive: Path, output: Path, version: str, **replaced: bytes) -> Path:
+    """The archive as another version, with other files in it."""
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(output, "w") as target:
+        for name in source.namelist():
+            data = replaced.get(Path(name).name.replace(".", "_"), source.read(name))
+            if name == "MAR-INF/MANIFEST.json":
+                data = data.replace(
+                    b'"modelVersion": "1.0"', f'"modelVersion": "{version}"'.encode()
+                )
+            target.writestr(zipfile.ZipInfo(name), data)
+    return output
+
+
+@pytest.fixture(scope="module")
+def archives(
+    archive: Path, int8_archive: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("archives")
+    return {
+        "int8": rebuilt(int8_archive, folder / "int8.mar", "2.0"),
+        "no handler": rebuilt(
+            archive, folder / "x.mar", "3.0", resnet18_handler_py=b"import nothing"
+        ),
+        "nowhere": folder / "nothing.mar",
+        "text": ROOT / "README.md",
+        "same version": archive,
+    }
+
+
+@pytest.fixture(scope="module")
+def wrong(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive that was built as it should be, from weights that got mixed up."""
+    folder = tmp_path_factory.mktemp("wrong")
+    state = reference.network.resnet.state_dict()
+    state = {**state, **{name: state[name].flip(0) for name in ("fc.weight", "fc.bias")}}
+    torch.save(state, folder / "wrong.pth")
+    command = [sys.executable, "-m", "scripts.build_archive", "--version", "4.0"]
+    command += ["--weights", str(folder / "wrong.pth"), "--output", str(folder / "wrong.mar")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    return folder / "wrong.mar"
+
+
+@pytest.fixture(scope="module")
+def open_service(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One that takes other archives."""
+    service = Service(RunDirectory(tmp_path_factory.mktemp("run")), archive, free_port())
+    assert service.start("--model-api").returncode == 0
+    yield service
+    assert service.stop().returncode == 0
+
+
+def default(service: Service) -> str:
+    versions = service.manage("versions").stdout.splitlines()
+    return next(line.split()[0] for line in versions if " default " in line)
+
+
+def answers(service: Service) -> str:
+    """Which archive answered."""
+    return service.predict(CAT).headers["x-model"]
+
+
+def test_nothing_is_lost_while_it_changes(
+    open_service: Service, archives: dict[str, Path], wrong: Path, samples: list[bytes]
+) -> None:
+    service = open_service
+    with Load(service, samples, clients=20) as load:
+        load.go_on(40)
+        for workers in ("2", "1"):
+            assert service.manage("scale", workers).returncode == 0
+            load.go_on(40)
+
+        done = service.manage("rollout", str(archives["int8"]))
+        assert done.returncode == 0, done.stderr
+        assert default(service) == "2.0"
+        assert answers(service) == "resnet18-int8"
+        load.go_on(40)
+
+        for archive, reason in {
+            wrong: "expected best class on",
+            archives["no handler"]: "Failed to start workers",
+        }.items():
+            done = service.manage("rollout", str(archive), "--latency", "10")
+            assert done.returncode == 1
+            assert reason in done.stderr
+            assert "What served before goes on serving" in done.stderr
+            assert [version["modelVersion"] for version in service.versions()] == ["2.0"]
+            load.go_on(40)
+
+        done = service.manage("rollback")
+        assert done.returncode == 0, done.stderr
+        assert default(service) == "1.0"
+        assert answers(service) == "resnet18-fp32"
+        load.go_on(40)
+    load.report("scale 1 > 2 > 1, rollout, two refused ones, rollback")
+    assert load.lost() == []
+
+
+def test_a_rollout_outlives_torchserve(open_service: Service, samples: list[bytes]) -> None:
+    service = open_service
+    assert service.manage("rollback").returncode == 0  # takes the rollback back
+    assert answers(service) == "resnet18-int8"
+    with Load(service, samples) as load:
+        load.go_on(20)
+        java = service.child_pid("java")
+        os.kill(java, signal.SIGKILL)
+        load.go_on(60)
+    assert load.lost() == []
+    assert default(service) == "2.0"
+    assert answers(service) == "resnet18-int8"
+    assert service.manage("rollback").returncode == 0
+    assert answers(service) == "resnet18-fp32"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("text", "not a TorchServe archive"),
+        ("nowhere", "There is no"),
+        ("same version", "Version 1.0 is loaded already"),
+    ],
+)
+def test_what_is_no_new_version(
+    open_service: Service, archives: dict[str, Path], name: str, reason: str
+) -> None:
+    done = open_service.manage("rollout", str(archives[name]))
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert default(open_service) == "1.0"
+
+
+def test_beside(open_service: Service, int8_archive: Path, tmp_path: Path) -> None:
+    service = open_service
+    archive = rebuilt(int8_archive, tmp_path / "a.mar", "5.0")
+    assert service.manage("rollout", str(archive), "--beside").returncode == 0
+    url = f"{service.url}/predictions/resnet18"
+    models = [requests.post(url + v, CAT, timeout=60).headers["x-model"] for v in ("", "/5.0")]
+    assert models == ["resnet18-fp32", "resnet18-int8"]
+    assert service.manage("default", "5.0").returncode == 0
+    assert answers(service) == "resnet18-int8"
+    # Both come back.
+    os.kill(service.child_pid("java"), signal.SIGKILL)
+    wait_until(lambda: len(service.worker_pids()) == 2, 30, "both versions are back")
+    assert answers(service) == "resnet18-int8"
+    assert service.manage("default", "1.0").returncode == 0
+    done = service.manage("default", "9.9")
+    assert done.returncode == 1
+    assert "There is no version 9.9; there is 1.0, 5.0" in done.stderr
+
+
+def test_bounds(open_service: Service, int8_archive: Path, tmp_path: Path) -> None:
+    archive = rebuilt(int8_archive, tmp_path / "a.mar", "6.0")
+    done = open_service.manage("rollout", str(archive), "--latency", "0.001")
+    assert done.returncode == 1
+    assert "took up to" in done.stderr
+    expected = tmp_path / "expected.jsonl"
+    expected.write_text('{"file": "cat.jpg", "items": [{"class_id": 1}]}\n')
+    done = open_service.manage("rollout", str(archive), "--expected", str(expected))
+    assert done.returncode == 1
+    assert "says nothing of astronaut.jpg" in done.stderr
+    done = open_service.manage("rollout", str(archive), "--canaries", str(tmp_path))
+    assert "no JPEGs or PNGs" in done.stderr
+
+
+def test_off_by_default(service: Service, int8_archive: Path) -> None:
+    done = service.manage("rollout", str(int8_archive))
+    assert done.returncode == 1
+    assert "make start MODEL_API=1" in done.stderr
+    done = service.manage("rollback")
+    assert "make start MODEL_API=1" in done.stderr

@@ -1,0 +1,320 @@
+"""What dies or stands still behind the gateway costs plain clients nothing but time.
+
+`pytest -s tests/test_faults.py` prints for each fault the requests sent and lost, and the longest
+time without an answer.
+"""
+
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import requests
+from PIL import Image
+
+from scripts import ROOT
+from tests.conftest import SAMPLES, Load, Service, children_of, error, started, wait_until
+
+CAT = (SAMPLES / "cat.jpg").read_bytes()
+TORCHSERVE, GATEWAY = "org.pytorch.serve.ModelServer", "caddy"
+
+
+@pytest.fixture
+def load(service: Service, samples: list[bytes], request: pytest.FixtureRequest) -> Iterator[Load]:
+    with Load(service, samples) as load:
+        load.go_on(20)
+        yield load
+        load.go_on(50)
+        wait_until(lambda: load.readiness[-1][1] == 200, 20, "/ready says so again")
+    load.report(request.node.name)
+    assert load.lost() == []
+    assert load.silence() < getattr(request, "param", 5)
+
+
+@pytest.fixture
+def two_workers(service: Service) -> Iterator[None]:
+    assert service.manage("scale", "2").returncode == 0
+    yield
+    assert service.manage("scale", "1").returncode == 0
+
+
+def kill(service: Service, name: str) -> int:
+    """Kill that child of the supervisor and wait until it is there again."""
+    pid = service.child_pid(name)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: service.child_pid(name) not in (0, pid), 20, f"{name} is started again")
+    return pid
+
+
+def test_killed_worker(service: Service, load: Load) -> None:
+    (pid,) = service.worker_pids()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: service.worker_pids() not in ([], [pid]), 20, "a new worker is ready")
+
+
+def test_worker_that_dies_in_the_instant_of_a_request(service: Service) -> None:
+    """TorchServe may have taken the request, and forget it."""
+    for _ in range(3):
+        (pid,) = service.worker_pids()
+        os.kill(pid, signal.SIGKILL)
+        sent = time.monotonic()
+        assert service.predict(CAT).status_code == 200
+        seconds = time.monotonic() - sent
+        print(f"answered after {seconds:.1f} s")
+        assert seconds < 25
+        wait_until(lambda: len(service.worker_pids()) == 1, 10, "one worker is ready")
+
+
+def test_every_worker_killed(service: Service, two_workers: None, load: Load) -> None:
+    pids = service.worker_pids()
+    assert len(pids) == 2
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(
+        lambda: len(set(service.worker_pids()) - set(pids)) == 2, 20, "two new workers are ready"
+    )
+
+
+@pytest.mark.parametrize("load", [20], indirect=True)  # responseTimeout is 10 s
+def test_stopped_worker(service: Service, load: Load) -> None:
+    (pid,) = service.worker_pids()
+    os.kill(pid, signal.SIGSTOP)
+    stopped = time.monotonic()
+    wait_until(lambda: service.worker_pids() not in ([], [pid]), 40, "a new worker is ready")
+    wait_until(lambda: not psutil.pid_exists(pid), 10, "the stopped one is gone")
+    meanwhile = [status for when, status in load.readiness if 1 < when - stopped < 9]
+    assert 200 not in meanwhile
+
+
+def test_killed_torchserve(service: Service, load: Load) -> None:
+    kill(service, TORCHSERVE)
+    load.go_on(20)
+    assert 503 in [status for _, status in load.readiness]
+
+
+def test_scaling(service: Service, load: Load) -> None:
+    for workers in (2, 1):
+        assert service.manage("scale", str(workers)).returncode == 0
+        load.go_on(20)
+        assert len(service.worker_pids()) == workers
+
+
+def test_scale_outlives_torchserve(service: Service, two_workers: None, load: Load) -> None:
+    kill(service, TORCHSERVE)
+    load.go_on(20)
+    wait_until(lambda: len(service.worker_pids()) == 2, 20, "both workers are back")
+
+
+def test_clients_that_leave(service: Service, load: Load) -> None:
+    """Half of them in the middle of their picture, the others before its answer."""
+    head = f"POST /predictions/resnet18 HTTP/1.1\r\nHost: x\r\nContent-Length: {len(CAT)}\r\n\r\n"
+    for i in range(60):
+        with socket.create_connection(("127.0.0.1", service.port), timeout=10) as client:
+            client.sendall(head.encode() + CAT[: len(CAT) // (1 + i % 2)])
+
+
+def test_slow_and_silent_clients(service: Service, load: Load) -> None:
+    """128 that send nothing and 120 that send a picture of 4.9 MB byte by byte.
+
+    Large pictures of others have to wait for the slow ones; those of up to 500 kB don't.
+    """
+    head = b"POST /predictions/resnet18 HTTP/1.1\r\nHost: x\r\nContent-Length: 4900000\r\n\r\n"
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=10))
+            for _ in range(248)
+        ]
+        slow = clients[128:]
+        for client in slow:
+            client.sendall(head)
+        for _ in range(20):
+            for client in slow:
+                client.sendall(b"\xff")
+            load.go_on(5)
+
+
+def test_killed_gateway(service: Service, tmp_path: Path) -> None:
+    """The one fault that plain clients see: the bundled one tries again."""
+    for i in range(60):
+        shutil.copyfile(SAMPLES / "coffee.jpg", tmp_path / f"{i:02d}.jpg")
+    command = [sys.executable, "scripts/classify.py", "--url", service.url, "--json", str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, text=True) as client:
+        assert client.stdout
+        lines = [client.stdout.readline()]
+        kill(service, GATEWAY)
+        lines += client.stdout.readlines()
+    assert client.returncode == 0
+    assert len([line for line in lines if json.loads(line)["items"][0]["class"]]) == 60
+
+
+def noise() -> bytes:
+    """A picture that nothing compresses: 4.9 MB."""
+    pixels = np.random.default_rng(0).integers(0, 256, (1270, 1286, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    assert 4_850_000 < len(file.getvalue()) <= 5_000_000
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("clients", [20, 256])
+def test_large_pictures(service: Service, clients: int) -> None:
+    torchserve, picture = service.child_pid(TORCHSERVE), noise()
+    supervisor = psutil.Process(service.run.state()["pid"])
+    end = time.monotonic() + float(os.environ.get("SECONDS_OF_LARGE_PICTURES", "6"))
+    statuses: Counter[int] = Counter()
+    peak = 0.0
+
+    def client(_: int) -> None:
+        while time.monotonic() < end:
+            statuses[service.predict(picture, timeout=100).status_code] += 1
+
+    with ThreadPoolExecutor(clients) as pool:
+        done = pool.map(client, range(clients))
+        while time.monotonic() < end:
+            processes = [supervisor, *supervisor.children(recursive=True)]
+            peak = max(peak, sum(process.memory_full_info().pss for process in processes) / 1e6)
+            time.sleep(0.2)
+        list(done)
+    print(f"{clients} clients with pictures of 4.9 MB: {dict(statuses)}, peak {peak:.0f} MB")
+    assert set(statuses) <= {200, 429}
+    assert statuses[200] >= clients if clients == 20 else statuses[200] > 0
+    assert service.child_pid(TORCHSERVE) == torchserve
+    assert peak < 1400
+    assert service.predict(CAT).status_code == 200
+
+
+def test_full_disk_for_logs(other: Service) -> None:
+    other.run.create()
+    for name in ("gateway", "worker", "torchserve"):
+        (other.run.logs / f"{name}.log").symlink_to("/dev/full")
+    assert other.start().returncode == 0
+    assert other.predict(b"no picture").status_code == 415
+    os.kill(other.worker_pids()[0], signal.SIGKILL)  # that is logged
+    assert other.predict(CAT).status_code == 200
+    assert requests.get(f"{other.url}/ready", timeout=20).ok
+
+
+def test_logs_are_bounded(other: Service) -> None:
+    """One that is full is put aside, and of these two are kept; both processes log their start."""
+    limit = 10 << 20
+    other.run.create()
+    for name in ("worker.log", "worker.1.log", "worker.2.log", "gateway.log"):
+        (other.run.logs / name).write_bytes(b"x" * limit)
+    for day in (1, 2):
+        aside = other.run.logs / f"gateway-2026-01-0{day}T00-00-00.000-size.log.gz"
+        aside.write_bytes(b"x" * limit)
+    assert other.start().returncode == 0
+    oldest = other.run.logs / "gateway-2026-01-01T00-00-00.000-size.log.gz"
+    wait_until(lambda: not oldest.exists(), 10, "the gateway has put its log aside")
+    sizes = {path.name: path.stat().st_size for path in other.run.logs.iterdir()}
+    print(sizes)
+    for name in ("gateway", "worker"):
+        full = [size for file, size in sizes.items() if file.startswith(name)]
+        assert 2 <= len(full) <= 3 + (name == "gateway")  # with its standard output
+        assert sizes[f"{name}.log"] < limit / 2
+    assert sum(sizes.values()) < 3 * 3 * limit
+
+
+def test_sigterm_under_load(other: Service, samples: list[bytes]) -> None:
+    assert other.start().returncode == 0
+    supervisor = other.run.state()["pid"]
+    pids = [supervisor, *children_of(supervisor), *other.worker_pids()]
+    with Load(other, samples) as load:
+        load.go_on(30)
+        stopped = time.monotonic()
+        assert other.stop().returncode == 0
+        seconds = time.monotonic() - stopped
+    in_flight = [answer for answer in load.answers if answer.sent < stopped < answer.came]
+    print(f"stopped in {seconds:.1f} s, {len(in_flight)} in flight")
+    assert seconds < 15
+    assert {answer.outcome for answer in load.answers if answer.sent < stopped} == {200}
+    assert in_flight
+    # Who comes later is not let in: no error but that of the connection.
+    later = {answer.outcome for answer in load.answers if answer.sent >= stopped + 1}
+    assert 200 not in later
+    wait_until(lambda: not [pid for pid in pids if psutil.pid_exists(pid)], 5, "all have ended")
+
+
+def test_torchserve_that_is_killed_again_and_again(other: Service) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.service",
+        "serve",
+        "--archive",
+        str(other.archive),
+    ]
+    where = ["--run-directory", str(other.run.path), "--port", str(other.port)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command + where, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as serve:
+        wait_until(lambda: other.run.state().get("status") == "ready", 60, "it is ready")
+        killed: set[int] = set()
+
+        def ended() -> bool:
+            pid = 0 if serve.poll() is not None else other.child_pid(TORCHSERVE)
+            if pid and pid not in killed:
+                killed.add(pid)
+                os.kill(pid, signal.SIGKILL)
+            return serve.poll() is not None
+
+        wait_until(ended, 60, "serve gives up")
+        _, sentence = serve.communicate(timeout=10)
+    assert serve.returncode == 1
+    assert len(killed) == 5
+    assert len(sentence.splitlines()) == 1
+    with pytest.raises(requests.ConnectionError):
+        other.predict(CAT)
+
+
+DEADLY = b"kill the worker"
+
+
+@pytest.fixture(scope="module")
+def deadly_archive(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For tests alone: the archive, but a picture that ends with DEADLY kills its worker."""
+    path = tmp_path_factory.mktemp("deadly") / "resnet18-fp32.mar"
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "handler/request.py":
+                deadly = f"if data.endswith({DEADLY!r}):\n        os.kill(os.getpid(), 9)"
+                data += (
+                    "\nimport os\n_load = load\n"
+                    f"def load(data, exact):\n    {deadly}\n    return _load(data, exact)\n"
+                ).encode()
+            target.writestr(name, data)
+    return path
+
+
+def test_a_picture_that_kills_its_worker(
+    deadly_archive: Path, samples: list[bytes], tmp_path: Path
+) -> None:
+    with started(deadly_archive, tmp_path / "run") as service:
+        torchserve = service.child_pid(TORCHSERVE)
+        with Load(service, samples) as load:
+            load.go_on(20)
+            for _ in range(2):
+                sent = time.monotonic()
+                assert error(service.predict(CAT + DEADLY)) == (422, "corrupt_picture")
+                print(f"refused after {time.monotonic() - sent:.1f} s")
+                load.go_on(20)
+        load.report("a picture that kills its worker")
+        assert load.lost() == []
+        assert load.silence() < 5
+        assert time.monotonic() - sent < 10  # the second time it was known
+        assert service.child_pid(TORCHSERVE) == torchserve

@@ -113,7 +113,7 @@ def test_nothing_to_paste_or_drop(page: Page) -> None:
         """() => document.body.dispatchEvent(new ClipboardEvent("paste",
             { clipboardData: new DataTransfer(), bubbles: true, cancelable: true }))"""
     )
-    expect(page.locator("[data-error]")).to_contain_text("no picture in the clipboard")
+    expect(page.locator("[data-error]")).to_contain_text("no picture on the clipboard")
     page.dispatch_event(
         "body", "drop", {"dataTransfer": page.evaluate_handle("new DataTransfer()")}
     )
@@ -140,7 +140,7 @@ def test_live_camera(page: Page) -> None:
 
 def test_no_camera(page: Page) -> None:
     for error, words in {
-        "NotAllowedError": "may not be used",
+        "NotAllowedError": "not allowed to use the camera",
         "NotFoundError": "No camera",
         "NotReadableError": "another program",
         "AbortError": "no picture",
@@ -305,7 +305,7 @@ def test_wordnet_ids_on_demand(page: Page) -> None:
     choose(page, CAT)
     wnid = results(page).first.locator(".wnid")
     expect(wnid).to_be_hidden()
-    page.get_by_role("button", name="WordNet ids").click()
+    page.get_by_role("button", name="WordNet IDs").click()
     expect(wnid).to_be_visible()
     expect(wnid).to_have_text(re.compile(r"n\d{8}"))
 

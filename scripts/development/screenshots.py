@@ -10,9 +10,11 @@ from pathlib import Path
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
+from client.http import ServiceError
 from scripts import ROOT, SAMPLES
 from scripts.development import find_tools
-from scripts.serving.run_directory import RunDirectory
+from scripts.serving.management import running
+from scripts.serving.run_directory import DEFAULT, RunDirectory
 
 THUMB = (240, 180)  # pixels, twice what the page's smallest column shows
 THUMB_QUALITY = 60  # six of them are a third of what the page loads first
@@ -23,14 +25,15 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "docs")
     options = parser.parse_args()
     make_thumbnails()
-    run = RunDirectory(ROOT / ".run")
-    if not run.is_running():
-        print("pictures: the service is not running. Start it: make start", file=sys.stderr)
+    try:
+        url = running(RunDirectory(DEFAULT)).local_url
+    except ServiceError as error:
+        print(f"pictures: {error}", file=sys.stderr)
         return 1
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         browser = playwright.chromium.launch(executable_path=find_tools.chromium(), args=arguments)
-        photograph(browser, run.state()["local_url"], options.output)
+        photograph(browser, url, options.output)
         browser.close()
     return 0
 

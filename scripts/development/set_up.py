@@ -5,6 +5,7 @@ What is already there is left alone: a second run downloads nothing.
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -25,7 +26,11 @@ def main() -> int:
         metavar="FILE",
         help="lock to install beside requirements.txt",
     )
-    parser.add_argument("--torch-index", help="package index for torch and torchvision alone")
+    parser.add_argument(
+        "--torch-index",
+        default=os.environ.get("TORCH_INDEX"),
+        help="package index for torch and torchvision alone (default: TORCH_INDEX, else pip's own)",
+    )
     options = parser.parse_args()
     if sys.version_info[:2] != (3, 11):
         print(

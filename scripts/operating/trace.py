@@ -17,12 +17,14 @@ from typing import Any
 
 import requests
 
-from client.classifier import Classifier, ServiceError, cause
-from scripts import ROOT
-from scripts.serving.run_directory import RunDirectory
+from client.classifier import Classifier
+from client.http import ServiceError, cause
+from scripts import SAMPLES
+from scripts.serving.bounds import ACCESS_LOGGED
+from scripts.serving.management import running
+from scripts.serving.run_directory import DEFAULT, RunDirectory
 
-PICTURE = ROOT / "web_client" / "samples" / "coffee.jpg"
-LOGGED = 2.0  # seconds within which the gateway writes down what it has answered
+PICTURE = SAMPLES / "coffee.jpg"
 BAR = 30  # characters
 _HINT = (
     "It has what failed, and the rest where that is asked for: make stop, make start ACCESS_LOG=1"
@@ -86,9 +88,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--id", help="X-Request-Id of an answered request")
     parser.add_argument("--slowest", type=int, metavar="N", help="the N slowest of access.log")
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument(
-        "--run-directory", type=Path, default=ROOT / ".run", help="default: %(default)s"
-    )
+    parser.add_argument("--run-directory", type=Path, default=DEFAULT, help="default: %(default)s")
     options = parser.parse_args()
     if options.slowest is not None and options.slowest < 1:
         parser.error("--slowest: a whole number above 0")
@@ -101,23 +101,23 @@ def send(run: RunDirectory, picture: Path) -> Trace:
         body = picture.read_bytes()
     except OSError as error:
         raise ServiceError("no_picture", f"{picture}: {error.strerror}") from None
-    if not run.is_running():
-        raise ServiceError("not_running", "The service is not running. Start it: make start")
-    state = run.state()
-    settings = state["settings"]
+    state = running(run)
     classifier = Classifier(
-        state["local_url"], access_key=os.environ.get("ACCESS_KEY"), host=settings["domain"]
+        state.local_url,
+        state.model,
+        access_key=os.environ.get("ACCESS_KEY"),
+        host=state.settings.domain,
     )
     classifier.is_ready()  # connects
     started = time.perf_counter()
     try:
         response = classifier.post(body)
     except requests.RequestException as error:
-        raise ServiceError("unreachable", f"{state['url']}: {cause(error)}") from error
+        raise ServiceError("unreachable", f"{state.url}: {cause(error)}") from error
     total = (time.perf_counter() - started) * 1e3
     request_id = response.headers["X-Request-Id"]
-    deadline = time.monotonic() + LOGGED
-    while settings["access_log"] and time.monotonic() < deadline:
+    deadline = time.monotonic() + ACCESS_LOGGED
+    while state.settings.access_log and time.monotonic() < deadline:
         if seen := next(logged(run, request_id), None):
             parts = {"network": max(0.0, total - seen.total)} | seen.parts
             return Trace(**{**asdict(seen), "total": total, "parts": parts})

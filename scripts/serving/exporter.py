@@ -4,39 +4,31 @@ What a scrape asks for is looked up then; between scrapes nothing runs.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import psutil
-from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from client.classifier import Classifier, Management, ServiceError
+from client.http import ServiceError
+from scripts.serving.bounds import SCRAPE
+from scripts.serving.management import Management
 from scripts.serving.memory import pss
+from scripts.serving.process import Process
 from scripts.serving.run_directory import RunDirectory
-
-if TYPE_CHECKING:
-    from scripts.serving.supervisor import Child
-
-# Less than Prometheus waits for an answer (scrape_timeout, 10 s), for all questions together.
-TIMEOUT = 3.0  # seconds
 
 
 class Exporter(Collector):
-    def __init__(self, run: RunDirectory, children: Mapping[str, "Child"]) -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        processes: Mapping[str, Process],
+        is_ready: Callable[[], bool],
+    ) -> None:
+        """processes: by their label; TorchServe's is "torchserve"."""
         self._run = run
-        self._children = children
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
-
-    def start(self, port: int) -> None:
-        self._server, self._thread = start_http_server(port, "127.0.0.1", self._registry)
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._processes = processes
+        self._is_ready = is_ready
 
     def collect(self) -> Iterator[Metric]:
         yield self._readiness()
@@ -45,20 +37,16 @@ class Exporter(Collector):
         yield from self._versions()
 
     def _readiness(self) -> Metric:
-        state = self._run.state()
-        classifier = Classifier(
-            state["local_url"], timeout=TIMEOUT, host=state["settings"]["domain"]
-        )
         ready = GaugeMetricFamily("service_ready", "Whether a prediction succeeds (1) or not (0)")
-        ready.add_metric([], classifier.is_ready())
+        ready.add_metric([], self._is_ready())
         return ready
 
     def _restarts(self) -> Metric:
         restarts = CounterMetricFamily(
             "service_restarts", "How often a process had to be started again", labels=["process"]
         )
-        for name, child in self._children.items():
-            restarts.add_metric([name], child.restarts)
+        for name, process in self._processes.items():
+            restarts.add_metric([name], process.restarts)
         return restarts
 
     def _memory(self) -> Metric:
@@ -67,15 +55,13 @@ class Exporter(Collector):
             "Memory of a kind of process (PSS: what n processes share counts as 1/n)",
             labels=["process"],
         )
-        processes = {"supervisor": [os.getpid()]}
-        for name, child in self._children.items():
-            if child.process:
-                processes[name] = [child.process.pid]
-        processes["workers"] = [
-            pid for pid in processes.get("torchserve", []) for pid in _workers(pid)
-        ]
-        for name, pids in processes.items():
-            memory.add_metric([name], sum(filter(None, map(pss, pids))))
+        pids = {"supervisor": [os.getpid()]}
+        for name, process in self._processes.items():
+            if process.pid:
+                pids[name] = [process.pid]
+        pids["workers"] = [pid for parent in pids.get("torchserve", []) for pid in _workers(parent)]
+        for name, group in pids.items():
+            memory.add_metric([name], sum(filter(None, map(pss, group))))
         return memory
 
     def _versions(self) -> Iterable[Metric]:
@@ -92,8 +78,8 @@ class Exporter(Collector):
             "service_queue_capacity", "How many could wait", labels=["version"]
         )
         try:
-            management = Management.of(self._run, timeout=TIMEOUT)
-            default = management.default_version()
+            management = Management.of(self._run, timeout=SCRAPE)
+            default = management.default()["modelVersion"]
             loaded = management.versions()
         except ServiceError:  # it is starting: then there is nothing to say of it
             return

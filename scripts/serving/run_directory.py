@@ -1,12 +1,31 @@
 """The one folder in which a running service keeps its files, and what it says of itself there."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from scripts import ROOT
+from scripts.serving.bounds import SOCKET_PATH
+from scripts.serving.settings import Settings
+
+Status = Literal["starting", "ready", "stopping", "stopped", "failed"]
+
+DEFAULT = ROOT / ".run"
+_LONGEST_SOCKET = "/torchserve/.ts.sock.65535"
+_FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: l_type, l_whence, l_start, l_len, l_pid
+
+# What this process itself has locked. The kernel lets go of such a lock as soon as its process
+# closes any descriptor of the file, so the holder never opens the file again.
+_held: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -16,6 +35,24 @@ class Changes:
     workers: int | None = None  # of the default version
     archives: tuple[str, ...] = ()  # loaded from the model store, the default version's first
     previous: str | None = None  # the archive that the last rollout or rollback replaced
+
+
+@dataclass(frozen=True)
+class State:
+    """What a service last said of itself."""
+
+    status: Status
+    pid: int
+    model: str  # the name by which it is asked
+    url: str  # for users
+    local_url: str  # the same, on this machine
+    inference: str  # TorchServe's addresses
+    management: str
+    metrics: str
+    settings: Settings
+    built: int  # when the archive was built: the modification time of its file, in ns
+    children: dict[str, str]  # pid of each process, and what tells it from a later one (`birth`)
+    reason: str | None = None  # why it failed
 
 
 @dataclass(frozen=True)
@@ -49,6 +86,21 @@ class RunDirectory:
         """The service's metrics, as Prometheus's file_sd_config wants them."""
         return self.path / "prometheus-targets.json"
 
+    @property
+    def scratch(self) -> Path:
+        """Sockets and unpacked archives; each start begins with an empty one.
+
+        Here, or where this path is too long for a socket's in a folder for temporary files.
+        """
+        name = f"classification-{os.getuid()}-{hashlib.sha256(bytes(self.path)).hexdigest()[:12]}"
+        places = [self.path / "scratch", Path(tempfile.gettempdir(), name), Path("/tmp", name)]  # noqa: S108
+        room = SOCKET_PATH - len(_LONGEST_SOCKET)
+        return next((place for place in places if len(bytes(place)) <= room), places[-1])
+
+    @property
+    def _lock(self) -> Path:
+        return self.path / "lock"
+
     def keep_archive(self, archive: Path) -> Path:
         """The archive under a name of the service's own, which a newer build does not replace."""
         store = self.model_store
@@ -61,43 +113,75 @@ class RunDirectory:
             shutil.copyfile(archive, kept)
         return kept
 
+    def clear_scratch(self) -> None:
+        """Raises OSError where another user has a folder of that name."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(mode=0o700)
+
     def create(self) -> None:
         for path in (self.path, self.logs, self.torchserve):
             # The keys are for this user alone.
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def lock(self) -> int | None:
-        """A descriptor that holds the folder until it is closed; None where a service has it.
+    @contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Hold the folder for as long as the block lasts; False where another process has it.
 
         The kernel lets go of it when the process ends, however it ends.
         """
         self.create()
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            _held.add(self._lock)
+            yield True
+        finally:
+            _held.discard(self._lock)
             os.close(descriptor)
+
+    def holder(self) -> int | None:
+        """The pid of the service that has the folder, by the kernel's word; None: none has.
+
+        Asking takes no lock.
+        """
+        if self._lock in _held:
+            return os.getpid()
+        try:
+            descriptor = os.open(self._lock, os.O_RDONLY)
+        except FileNotFoundError:
             return None
-        return descriptor
+        try:
+            question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, question)
+        finally:
+            os.close(descriptor)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
+        return None if kind == fcntl.F_UNLCK else int(pid)
 
     def is_running(self) -> bool:
-        if not self.path.is_dir():
-            return False
-        descriptor = self.lock()
-        if descriptor is None:
-            return True
-        os.close(descriptor)
-        return False
+        return self.holder() is not None
 
-    def state(self) -> dict[str, Any]:
-        """What the service last said of itself: pid, status, url, addresses, settings."""
-        return _read_json(self.path / "service.json")
+    def state(self) -> State | None:
+        """What the service last said of itself; None where none has, or one of another version."""
+        recorded = _read_json(self.path / "service.json")
+        if set(recorded) != {one.name for one in fields(State)}:
+            return None
+        settings = recorded["settings"]
+        for name in ("archive", "certificate", "private_key"):
+            settings[name] = settings[name] and Path(settings[name])
+        return State(**recorded | {"settings": Settings(**settings)})
 
-    def write_state(self, state: dict[str, Any]) -> None:
-        write_atomically(self.path / "service.json", json.dumps(state, indent=2))
+    def write_state(self, state: State) -> None:
+        write_atomically(
+            self.path / "service.json", json.dumps(asdict(state), indent=2, default=str)
+        )
 
-    def key(self, kind: str) -> str | None:
-        """TorchServe's "inference" or "management" key; None until it has written it."""
+    def key(self, kind: Literal["inference", "management"]) -> str | None:
+        """TorchServe's key of that kind; None until it has written it."""
         entry = _read_json(self.keys).get(kind)
         return str(entry["key"]) if entry else None
 

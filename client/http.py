@@ -1,0 +1,36 @@
+"""What every REST call of the project shares: sessions, and errors that say what to do."""
+
+import requests
+
+LOOPBACK = ("http://127.", "http://localhost:", "http://[::1]:")
+
+
+class ServiceError(Exception):
+    """The service refused or could not be reached; `str(error)` says what to do."""
+
+    def __init__(self, type: str, message: str) -> None:
+        super().__init__(message)
+        self.type = type
+
+
+def session(url: str) -> requests.Session:
+    made = requests.Session()
+    # No proxy of the environment leads to this machine.
+    made.trust_env = not url.startswith(LOOPBACK)
+    return made
+
+
+def refusal(response: requests.Response) -> ServiceError:
+    """The error that an answer tells of."""
+    try:
+        body = response.json()
+        return ServiceError(body["type"], body["message"])
+    except (requests.JSONDecodeError, KeyError, TypeError):
+        return ServiceError("unexpected", f"{response.url} answered {response.status_code}")
+
+
+def cause(error: BaseException) -> str:
+    """The innermost reason, without requests' and urllib3's wrapping."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error) or type(error).__name__

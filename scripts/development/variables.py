@@ -1,0 +1,88 @@
+"""The variables of make: `check` refuses what it does not know or can't use, `help` lists them.
+
+Standard library alone: it runs before anything is installed.
+"""
+
+import difflib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scripts.packaging.recipe import Recipe
+from scripts.serving import variables as v
+from scripts.serving.settings import Settings
+from scripts.serving.variables import BadSetting, Variable, variable
+
+
+@dataclass(frozen=True)
+class Work:
+    """What only the Makefile itself makes use of."""
+
+    minutes: int = variable(v.whole(1, 100_000, "a soak"), "of the soak", default=30)
+    full: bool = variable(v.switch, "1: make bench measures more connections", default=False)
+    args: str | None = variable(str, "arguments of make trace")
+    torch_index: str | None = variable(
+        v.matching(r"https?://\S+|file://\S+|/\S+", "this is no address of a package index"),
+        "package index for torch and torchvision alone",
+        words="pip's own",
+    )
+    python: str | None = variable(str, "Python for the set-up", words="python3.11, else python3")
+
+
+GROUPS: dict[str, type] = {"serving": Settings, "packaging": Recipe, "work": Work}
+
+
+def known() -> Iterator[Variable]:
+    for group in GROUPS.values():
+        yield from v.variables(group)
+
+
+def check_names(names: list[str]) -> None:
+    """Raises BadSetting for one that is none of ours."""
+    ours = [one.name for one in known()]
+    for name in names:
+        if name not in ours:
+            near = difflib.get_close_matches(name.upper(), ours, 1)
+            hint = f" Did you mean {near[0]}?" if near else " make help lists them."
+            raise BadSetting(f"There is no variable {name}.{hint}")
+
+
+def check_values(groups: list[str]) -> None:
+    """Of the environment, into which make puts its variables. Raises BadSetting."""
+    for group in groups:
+        match group:
+            case "serving":
+                Settings.of(os.environ)
+            case "packaging":
+                Recipe.of(os.environ)
+            case _:
+                v.read(GROUPS[group], os.environ)
+
+
+def help_text() -> str:
+    lines = []
+    for one in known():
+        default = f" (default: {one.default})" if one.default else ""
+        lines.append(f"  {one.name:12} {one.help}{default}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """check "GROUP …" NAME …, or help."""
+    command, *words = sys.argv[1:]
+    if command == "help":
+        print(help_text())
+        return 0
+    groups, *names = words
+    try:
+        check_names(names)
+        check_values(groups.split())
+    except BadSetting as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""The pictures on which a new version has to prove itself."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from client.classifier import Classifier, Item
+from client.http import ServiceError
+from scripts import SAMPLES
+from scripts.serving.bounds import CANARY
+from scripts.serving.run_directory import RunDirectory, State
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a new version has to keep to on the canary pictures."""
+
+    pictures: Path = SAMPLES
+    expected: Path | None = None  # lines of classify.py --json; None: what the old version answers
+    agreement: float = 0.8  # share of the pictures with the expected best class
+    latency: float = 1.0  # seconds, of the slowest answer
+
+
+class Canaries:
+    """Asked past the gateway: whoever rolls out need not know the access key."""
+
+    def __init__(self, run: RunDirectory, state: State, bounds: Bounds) -> None:
+        """Raises ServiceError where there are no pictures."""
+        self._run = run
+        self._state = state
+        self._bounds = bounds
+        self._pictures = find_canaries(bounds.pictures)
+
+    def expected(self, version: str) -> list[int]:
+        """The best class of each picture: as recorded, else as that version answers."""
+        if self._bounds.expected is None:
+            return self._answers(version)[0]
+        answers = read_answers(self._bounds.expected)
+        missing = [picture.name for picture in self._pictures if picture.name not in answers]
+        if missing:
+            raise ServiceError(
+                "bad_expected", f"{self._bounds.expected} says nothing of {', '.join(missing)}"
+            )
+        return [answers[picture.name][0]["class_id"] for picture in self._pictures]
+
+    def try_out(self, version: str, expected: Sequence[int] | None) -> None:
+        """Raises ServiceError where the version is too slow or, unless None, not as expected."""
+        answers, slowest = self._answers(version)
+        if slowest > self._bounds.latency:
+            raise ServiceError(
+                "too_slow",
+                f"Version {version} took up to {slowest:.2f} s for a picture; "
+                f"{self._bounds.latency:g} s are allowed",
+            )
+        if expected is None:
+            return
+        same = sum(a == b for a, b in zip(answers, expected, strict=True))
+        if same < self._bounds.agreement * len(expected):
+            raise ServiceError(
+                "wrong_answers",
+                f"Version {version} gives the expected best class on {same} of "
+                f"{len(expected)} canary pictures; {self._bounds.agreement:.0%} are needed",
+            )
+
+    def _answers(self, version: str) -> tuple[list[int], float]:
+        """The best class of each picture, and the seconds that the slowest took."""
+        classifier = Classifier(
+            self._state.inference,
+            self._state.model,
+            access_key=self._run.key("inference"),
+            version=version,
+            timeout=CANARY,
+        )
+        best, slowest = [], 0.0
+        for picture in self._pictures:
+            started = time.monotonic()
+            [item] = classifier.classify(picture.read_bytes(), 1)
+            slowest = max(slowest, time.monotonic() - started)
+            best.append(item["class_id"])
+        return best, slowest
+
+
+def find_canaries(folder: Path) -> list[Path]:
+    pictures = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".png"))
+    if not pictures:
+        raise ServiceError("no_canaries", f"There are no JPEGs or PNGs in {folder}")
+    return pictures
+
+
+def read_answers(path: Path) -> dict[str, list[Item]]:
+    """The items of each file, by name, from lines that classify.py --json wrote."""
+    try:
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return {Path(line["file"]).name: line["items"] for line in lines if "items" in line}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ServiceError(
+            "bad_expected",
+            f"{path} can't be read as answers. Write them: "
+            "scripts/classify.py --json FOLDER > answers.jsonl",
+        ) from error

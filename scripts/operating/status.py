@@ -1,0 +1,102 @@
+"""How a service stands, for people and for programs."""
+
+import json
+import sys
+import time
+from typing import Any, NotRequired, TypedDict
+
+from client.classifier import Classifier
+from scripts.serving.bounds import STATUS
+from scripts.serving.management import Management, Queue, running
+from scripts.serving.memory import pss
+from scripts.serving.run_directory import RunDirectory
+
+WATCH = 2.0  # seconds between two looks
+
+
+class WorkerStatus(TypedDict):
+    id: str
+    status: str
+    pid: int
+    startTime: str
+    pss: int | None  # bytes; None where nobody says
+
+
+class VersionStatus(TypedDict):
+    modelName: str
+    modelVersion: str
+    modelUrl: str
+    batchSize: int
+    maxBatchDelay: int
+    workers: list[WorkerStatus]
+    jobQueueStatus: Queue
+    default: bool
+    model_card: NotRequired[dict[str, Any]]
+
+
+class Status(TypedDict):
+    url: str
+    ready: bool
+    versions: list[VersionStatus]
+
+
+def status_of(run: RunDirectory) -> Status:
+    """Raises ServiceError where none runs in `run`."""
+    state, management = running(run), Management.of(run)
+    host = state.settings.domain
+    ready = Classifier(state.local_url, timeout=STATUS, host=host).is_ready()
+    default = management.default()["modelVersion"]
+    versions: list[VersionStatus] = []
+    for version in management.versions():
+        name = version["modelVersion"]
+        workers: list[WorkerStatus] = [
+            {**worker, "pss": pss(worker["pid"])} for worker in version["workers"]
+        ]
+        described: VersionStatus = {**version, "workers": workers, "default": name == default}  # type: ignore[typeddict-item]
+        if ready:  # a worker must answer for it
+            described["model_card"] = management.model_card(name)
+        versions.append(described)
+    return {"url": state.url, "ready": ready, "versions": versions}
+
+
+def show(run: RunDirectory, as_json: bool, watch: bool) -> int:
+    """Exit status 0: ready; 1: not running, or a prediction would fail now."""
+    while True:
+        status = status_of(run)
+        text = json.dumps(status, indent=2) if as_json else in_words(status)
+        if not watch:
+            print(text)
+            return 0 if status["ready"] else 1
+        clear = "\033[H\033[2J" if sys.stdout.isatty() else ""
+        print(f"{clear}{time.strftime('%H:%M:%S')}  {text}", flush=True)
+        time.sleep(WATCH)
+
+
+def in_words(status: Status) -> str:
+    head = f"{status['url']}  {'ready' if status['ready'] else 'not ready'}"
+    return "\n".join([head, *map(_version_in_words, status["versions"])])
+
+
+def _version_in_words(version: VersionStatus) -> str:
+    queue = version["jobQueueStatus"]
+    card = version.get("model_card")
+    mark = "  default" if version["default"] else ""
+    lines = [f"{version['modelName']} {version['modelVersion']}  {version['modelUrl']}{mark}"]
+    if card:
+        weights, classes = card["weights"], card["labels"]["classes"]
+        lines.append(
+            f"  {card['precision']} with {card['engine']}, {classes} classes, "
+            f"weights {weights['file']} (sha256 {weights['sha256'][:8]})"
+        )
+    lines.append(
+        f"  batches of up to {version['batchSize']} after at most {version['maxBatchDelay']} ms, "
+        f"{queue['pendingRequests']} waiting, room for {queue['remainingCapacity']}"
+    )
+    lines.append(f"  {'worker':8} {'state':10} {'pid':>8} {'memory':>8}  started")
+    for worker in version["workers"]:
+        memory = f"{worker['pss'] / 1e6:.0f} MB" if worker["pss"] else ""
+        lines.append(
+            f"  {worker['id']:8} {worker['status']:10} {worker['pid']:>8} {memory:>8}  "
+            f"{worker['startTime']}"
+        )
+    return "\n".join(lines)

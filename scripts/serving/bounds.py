@@ -1,0 +1,57 @@
+"""Every time-out and bound of the service outside of its handler, in one table.
+
+What TorchServe's own files must say literally (config.properties, handler/model-config.yaml) is
+named here too; tests/serving/test_bounds.py holds those copies equal, and checks which bound must
+be less than which.
+"""
+
+# Seconds. A request: TorchServe gives up before the gateway does, the gateway before the client.
+RESPONSE = 10.0  # until a worker that does not answer is replaced (responseTimeout)
+QUEUE = 15.0  # until a request that waits for a worker is dropped (clientTimeoutInMills)
+ANSWER = 20.0  # until the gateway asks again: TorchServe forgot it when a worker died
+REPLAY = 30.0  # for which the gateway goes on asking while what is behind it is away
+REPLAY_PAUSE = 0.2
+REQUEST_HEAD = 10.0  # for a request's line and headers to arrive
+REQUEST_BODY = 60.0  # for its body
+IDLE_CONNECTION = 120.0
+
+# Seconds. Starting and stopping.
+STARTUP = 120.0  # a worker may take to load: a slow disk is no broken archive (startupTimeout)
+READY = 150.0  # from the start to the first prediction: the JVM's own start on top
+IN_FLIGHT = 10.0  # for requests in flight when the gateway is told to stop
+PROCESS_STOP = 15.0  # a process may take to end by itself before it is killed
+SERVICE_STOP = 40.0  # the gateway, then TorchServe
+
+# Seconds. Is it ready?
+PROBE_PAUSE = 1.0  # between two probes
+PROBE = 25.0  # for one: the whole queue may be ahead of it
+LATELY = 12.0  # a success counts for so long
+NOTHING_SUCCEEDED = 45.0  # then what is broken is started anew
+READY_ANSWER = 2.0  # for the gateway to hear from the supervisor
+
+# Seconds. Others who wait.
+MANAGEMENT = 130.0  # a management call: scaling loads workers
+SCRAPE = 3.0  # for all that one scrape asks; Prometheus itself waits for 10
+SCRAPE_PROMETHEUS = 10.0
+DRAIN = 30.0  # for the requests of a version that is about to be unloaded
+CANARY = 60.0  # for a canary picture's answer, which is judged against a bound of its own
+STATUS = 15.0  # for `make status` to hear whether it is ready
+GATEWAY_CHECK = 5.0  # for the supervisor to hear anything from the gateway
+ACCESS_LOGGED = 2.0  # within which the gateway has written down what it answered
+
+# A process that ends so often within so many seconds is not started again.
+MAX_DEATHS = 5
+DEATHS_WINDOW = 60.0
+
+# Requests. What the gateway sends on at once fills TorchServe's queue; the others wait outside.
+AT_ONCE = 300
+QUEUE_PLACES = 310  # a few more, so that the probe always finds one (job_queue_size)
+LARGE_AT_ONCE = 20  # of those with a large body
+DRAINED_AT_ONCE = 4  # refused ones whose body is read to its end
+
+# Bytes.
+BODY = 5_000_000
+LARGE_BODY = 500_000
+DRAINED_BODY = 20_000_000  # what is read of a refused one
+TORCHSERVE_BODY = 5_242_880  # a little more, so that the gateway is who answers (max_request_size)
+SOCKET_PATH = 107  # unix(7), without the closing zero

@@ -1,0 +1,112 @@
+"""The gateway as a process: Caddy, and the variable parts of deploy/gateway/Caddyfile."""
+
+import os
+import re
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from scripts import ROOT
+from scripts.serving import bounds, variables
+from scripts.serving.archives import NAME
+from scripts.serving.process import Process
+from scripts.serving.run_directory import RunDirectory
+from scripts.serving.settings import HTTPS_PORT, Settings
+
+CONFIG = ROOT / "deploy" / "gateway" / "Caddyfile"
+CADDY = Path(sys.executable).with_name("caddy")
+
+
+class Gateway:
+    def __init__(
+        self,
+        settings: Settings,
+        run: RunDirectory,
+        door: socket.socket,
+        model: str,
+        addresses: dict[str, str],
+    ) -> None:
+        """door: the listening socket of page and API. addresses: host:port, see `configuration`."""
+        self._scratch = run.scratch / "gateway"
+        environment = {
+            **variables.without(Settings, os.environ),
+            **configuration(settings, run, door.fileno(), model, addresses),
+        }
+        command = [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(CONFIG)]
+        log = run.logs / "gateway.out"
+        self.process = Process("the gateway", command, environment, run.path, log, (door,))
+
+    def before_start(self) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir(parents=True)
+
+    async def after_start(self) -> None:
+        """It needs nothing: it reads its keys at every request."""
+
+
+def configuration(
+    settings: Settings, run: RunDirectory, door: int, model: str, addresses: dict[str, str]
+) -> dict[str, str]:
+    """The environment that the Caddyfile reads.
+
+    door: file descriptor of the listening socket. addresses: host:port of INFERENCE (TorchServe),
+    SUPERVISOR (readiness) and METRICS (where the gateway shows its own).
+    """
+    return {
+        **_site(settings),
+        **_limits(),
+        **addresses,
+        "DOOR": f"fd/{door}",
+        "HOSTS": " ".join(filter(None, (settings.hosts, settings.domain, settings.host))),
+        "MODEL": model,
+        "MODEL_PATTERN": re.escape(model),
+        "VERSION_PATTERN": NAME,
+        "ACCESS_KEY": settings.access_key or "",
+        "LOG_LEVEL": "INFO" if settings.access_log else "ERROR",
+        "PAGE": str(ROOT / "web_client"),
+        "RUN": str(run.path),
+        "SOCKETS": str(run.scratch / "gateway"),
+        "XDG_CONFIG_HOME": str(run.path / "caddy"),
+        "XDG_DATA_HOME": str(run.path / "caddy"),
+    }
+
+
+def _site(settings: Settings) -> dict[str, str]:
+    """Address and TLS; HTTPS and TLS are whole lines of the Caddyfile, or nothing."""
+    if settings.domain is None:
+        return {"SITE": f"http://:{settings.port}", "HTTPS": "auto_https off", "TLS": ""}
+    # Caddy's own redirect from port 80, where the site has the port that browsers expect.
+    https = "" if settings.port == HTTPS_PORT else "auto_https disable_redirects\n"
+    key = settings.private_key or settings.certificate
+    return {
+        "SITE": f"https://{settings.domain}:{settings.port}, https://:{settings.port}",
+        # A connection by IP address names no domain: the supervisor's own.
+        "HTTPS": f"{https}default_sni {settings.domain}",
+        "TLS": f'tls "{settings.certificate}" "{key}"' if settings.certificate else "",
+    }
+
+
+def _limits() -> dict[str, str]:
+    seconds = {
+        "REQUEST_HEAD": bounds.REQUEST_HEAD,
+        "REQUEST_BODY": bounds.REQUEST_BODY,
+        "IDLE_CONNECTION": bounds.IDLE_CONNECTION,
+        "IN_FLIGHT": bounds.IN_FLIGHT,
+        "ANSWER": bounds.ANSWER,
+        "REPLAY": bounds.REPLAY,
+        "REPLAY_PAUSE": bounds.REPLAY_PAUSE,
+        "READY_ANSWER": bounds.READY_ANSWER,
+    }
+    numbers = {
+        "BODY": bounds.BODY,
+        "BODY_IN_WORDS": f"{bounds.BODY:,}",
+        "LARGE_BODY": bounds.LARGE_BODY,
+        "DRAINED_BODY": bounds.DRAINED_BODY,
+        "AT_ONCE": bounds.AT_ONCE,
+        "LARGE_AT_ONCE": bounds.LARGE_AT_ONCE,
+        "DRAINED_AT_ONCE": bounds.DRAINED_AT_ONCE,
+    }
+    return {name: f"{value * 1000:.0f}ms" for name, value in seconds.items()} | {
+        name: str(value) for name, value in numbers.items()
+    }

@@ -1,0 +1,115 @@
+"""TorchServe's management API, on this machine and with its own key."""
+
+from typing import Any, NotRequired, Self, TypedDict
+
+import requests
+
+from client.http import ServiceError, cause, refusal, session
+from scripts.serving.bounds import MANAGEMENT
+from scripts.serving.run_directory import RunDirectory, State
+
+
+class Worker(TypedDict):
+    id: str
+    status: str  # READY, UNLOADING
+    pid: int
+    startTime: str
+
+
+class Queue(TypedDict):
+    remainingCapacity: int
+    pendingRequests: int
+
+
+class Version(TypedDict):
+    """One version of a model, as TorchServe describes it."""
+
+    modelName: str
+    modelVersion: str
+    modelUrl: str  # the archive's name
+    batchSize: int
+    maxBatchDelay: int  # milliseconds
+    workers: list[Worker]
+    jobQueueStatus: Queue
+    customizedMetadata: NotRequired[dict[str, Any]]  # the model card, where it was asked for
+
+
+class Management:
+    """Of one model. Every method raises ServiceError."""
+
+    def __init__(self, url: str, key: str, model: str, timeout: float = MANAGEMENT) -> None:
+        self.url = url
+        self.model = model
+        self.timeout = timeout
+        self._session = session(url)
+        self._session.headers["Authorization"] = f"Bearer {key}"
+
+    @classmethod
+    def of(cls, run: RunDirectory, timeout: float = MANAGEMENT) -> Self:
+        """That of the service that runs in `run`. Raises ServiceError where there is none."""
+        state, key = running(run), run.key("management")
+        if key is None:
+            raise ServiceError("not_running", "TorchServe is just starting. Try again in a moment")
+        return cls(state.management, key, state.model, timeout)
+
+    def versions(self) -> list[Version]:
+        """Every version of the model: its workers, queue and batch settings."""
+        answer: list[Version] = self._call("GET", f"/models/{self.model}/all")
+        return answer
+
+    def model_card(self, version: str) -> dict[str, Any]:
+        """What a worker of that version answers; waits in its queue like a prediction."""
+        path = f"/models/{self.model}/{version}"
+        answer: list[Version] = self._call("GET", path, customized="true")
+        return answer[0]["customizedMetadata"]
+
+    def default(self) -> Version:
+        """The version that answers where none is named."""
+        answer: list[Version] = self._call("GET", f"/models/{self.model}")
+        return answer[0]
+
+    def scale(self, workers: int) -> None:
+        """Returns when the default version has so many workers."""
+        path = f"/models/{self.model}"
+        self._call("PUT", path, min_worker=workers, max_worker=workers, synchronous="true")
+
+    def register(self, archive: str, workers: int) -> None:
+        """Load an archive of the model store; returns when its workers are ready."""
+        self._call(
+            "POST",
+            "/models",
+            url=archive,
+            model_name=self.model,
+            initial_workers=workers,
+            synchronous="true",
+        )
+
+    def unregister(self, version: str) -> None:
+        self._call("DELETE", f"/models/{self.model}/{version}")
+
+    def set_default(self, version: str) -> None:
+        self._call("PUT", f"/models/{self.model}/{version}/set-default")
+
+    def _call(self, method: str, path: str, **parameters: str | int) -> Any:
+        try:
+            response = self._session.request(
+                method, self.url + path, params=parameters, timeout=self.timeout
+            )
+        except requests.RequestException as error:
+            raise ServiceError(
+                "unreachable", f"TorchServe's management API at {self.url}: {cause(error)}"
+            ) from error
+        if not response.ok:
+            raise refusal(response)
+        return response.json()
+
+
+def running(run: RunDirectory) -> State:
+    """What the service in `run` says of itself. Raises ServiceError where there is none."""
+    state = run.state()
+    if run.is_running():
+        if state is None:
+            raise ServiceError("not_running", "The service is just starting. Try again in a moment")
+        return state
+    why = f": {state.reason}" if state and state.status == "failed" else ""
+    raise ServiceError("not_running", f"The service is not running{why}. Start it: make start")

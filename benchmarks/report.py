@@ -10,13 +10,13 @@ Run = dict[str, Any]
 def markdown(results: dict[str, Any]) -> str:
     machine = results["machine"]
     columns = ["what", "connections", "pictures/s", "p50 ms", "p95", "p99", "slowest", "refused"]
-    columns += ["broken", "CPU ms/picture", "PSS MB", "start s"]
+    columns += ["failed", "CPU ms/picture", "PSS MB", "start s"]
     lines = [
         "Processor: {processor}, {cores} cores, {instructions}.".format(
             **machine | {"instructions": ", ".join(machine["instructions"])}
         ),
         f"Weights: {results['weights']['file']}. {results['when'][:10]}.",
-        f"{len(results['bare'])} rounds, each with servers started anew: medians, in brackets the",
+        f"{len(results['bare'])} rounds, each with freshly started servers: medians, in brackets the",
         "lowest and the highest round.",
         "",
         f"| {' | '.join(columns)} |",
@@ -36,7 +36,7 @@ def markdown(results: dict[str, Any]) -> str:
             f"{median(runs, 'start_seconds'):.1f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "| bare loop, Pillow | all cores, pictures/s | one core | lone picture, ms |"]
+    lines += ["", "| bare loop, Pillow | all cores, pictures/s | one core | single picture, ms |"]
     lines += ["| --- | --: | --: | --: |"]
     for precision in results["bare"][0]:
         loops = [each[precision] for each in results["bare"]]
@@ -45,7 +45,7 @@ def markdown(results: dict[str, Any]) -> str:
             for name in ("throughput", "throughput_1_core", "lone_ms")
         ]
         lines.append(f"| {precision} | {' | '.join(cells)} |")
-    lines += ["", "| ratio, of the same round | median (lowest-highest) |", "| --- | --: |"]
+    lines += ["", "| ratio within the same round | median (lowest-highest) |", "| --- | --: |"]
     lines += [
         f"| {name} | {spread(values, 2)} |" for name, values in ratios(results).items() if values
     ]
@@ -97,10 +97,10 @@ def ratios(results: dict[str, Any]) -> dict[str, list[float]]:
         ("ours int8", 20, "max"), ("flask", 20, "max")
     )
     for name in ("int8", "fp32"):
-        table[f"{name}, a lone request's p50 to the bare lone picture"] = compare(
+        table[f"{name}, single-request p50 to a single picture in the bare loop"] = compare(
             (f"ours {name}", 1, "p50"), (name, "lone_ms")
         )
-        table[f"{name}, 256 connections to 20, good answers"] = compare(
+        table[f"{name}, 256 connections to 20, successful answers"] = compare(
             (f"ours {name}", 256, "throughput"), (f"ours {name}", 20, "throughput")
         )
     return table
@@ -109,8 +109,8 @@ def ratios(results: dict[str, Any]) -> dict[str, list[float]]:
 def preprocessing_table(rows: list[dict[str, Any]]) -> list[str]:
     names = list(rows[0]["milliseconds"])
     lines = [
-        "Milliseconds of one core to the network's input; Pillow, simplejpeg and OpenCV: decoding",
-        "alone. The distance from the exact result is the mean in levels of 255.",
+        "Milliseconds of one core until the network's input is ready; Pillow, simplejpeg and OpenCV:",
+        "decoding only. The last column is the mean distance from the exact result, in levels of 255.",
         "",
         f"| JPEG | MB | {' | '.join(names)} | int8 to torchvision | levels from exact |",
         f"| --- | --: |{' --: |' * (len(names) + 2)}",
@@ -148,9 +148,9 @@ def soak(results: dict[str, Any]) -> str:
     replaced = ", ".join(results["replaced"]) or "no process"
     lines = [
         f"{results['minutes']:g} minutes at {results['precision']}, {results['clients']} clients:",
-        f"{asked:,} requests, {results['wrong_count']} answered wrongly, {replaced} replaced.",
+        f"{asked:,} requests, {results['wrong_count']} answered incorrectly, {replaced} replaced.",
         "",
-        "| | median | greatest | slope an hour | |",
+        "| | median | maximum | slope per hour | |",
         "| --- | --: | --: | --: | --- |",
     ]
     for name, each in results["trends"].items():

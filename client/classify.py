@@ -1,7 +1,7 @@
 """Classify pictures with a running service: files, folders, or - for standard input.
 
-A service's access key is read from the environment variable ACCESS_KEY.
-Exit status: 0 when every picture was classified, 1 when one was not, 2 when there was none.
+The service's access key, if any, is read from the environment variable ACCESS_KEY.
+Exit status: 0 when every picture was classified, 1 if any was not, 2 if there were no pictures.
 """
 
 import argparse
@@ -33,12 +33,13 @@ def main() -> int:
 def run(options: argparse.Namespace) -> int:
     pictures = list(find_pictures(options.pictures))
     if not pictures:
-        print("classify: no pictures there", file=sys.stderr)
+        print("classify: no pictures found", file=sys.stderr)
         return 2
 
     def say_why(reason: ServiceError) -> None:
         if options.patience:
-            tqdm.write(f"classify: {reason}; trying for {options.patience:g} s", file=sys.stderr)
+            why = str(reason).rstrip(".")
+            tqdm.write(f"classify: {why}. Retrying for {options.patience:g} s", file=sys.stderr)
 
     classifier = Classifier(
         options.url,
@@ -77,12 +78,12 @@ def parse_arguments() -> argparse.Namespace:
         "--patience",
         type=float,
         default=PATIENCE,
-        help="seconds to go on trying while no picture is answered (default: %(default)g)",
+        help="seconds to keep trying while no picture is answered (default: %(default)g)",
     )
     output = parser.add_mutually_exclusive_group()
     for name, help in (
-        ("json", "a JSON object a line: file, and items or error"),
-        ("csv", "a row an item"),
+        ("json", "one JSON object per line: file, and items or error"),
+        ("csv", "one row per item"),
     ):
         output.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=help)
     parser.set_defaults(format="table")

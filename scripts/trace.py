@@ -1,4 +1,4 @@
-"""Show where the time of a request went."""
+"""Show where a request's time went."""
 
 import sys
 

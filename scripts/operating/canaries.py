@@ -41,7 +41,7 @@ class Canaries:
         missing = [picture.name for picture in self._pictures if picture.name not in answers]
         if missing:
             raise ServiceError(
-                "bad_expected", f"{self._bounds.expected} says nothing of {', '.join(missing)}"
+                "bad_expected", f"{self._bounds.expected} has no answers for {', '.join(missing)}"
             )
         return [answers[picture.name][0]["class_id"] for picture in self._pictures]
 
@@ -52,7 +52,7 @@ class Canaries:
             raise ServiceError(
                 "too_slow",
                 f"Version {version} took up to {slowest:.2f} s for a picture; "
-                f"{self._bounds.latency:g} s are allowed",
+                f"the limit is {self._bounds.latency:g} s",
             )
         if expected is None:
             return
@@ -61,7 +61,7 @@ class Canaries:
             raise ServiceError(
                 "wrong_answers",
                 f"Version {version} gives the expected best class on {same} of "
-                f"{len(expected)} canary pictures; {self._bounds.agreement:.0%} are needed",
+                f"{len(expected)} canary pictures; {self._bounds.agreement:.0%} are required",
             )
 
     def _answers(self, version: str) -> tuple[list[int], float]:

@@ -1,6 +1,6 @@
-"""Operate a running service: look at it, scale it, roll out other archives.
+"""Operate a running service: show its status, scale it, roll out other archives.
 
-TorchServe's keys are read from where the service keeps them. Exit status: 0 done, 1 not.
+TorchServe's keys are read from where the service keeps them. Exit status: 0 on success, 1 on failure.
 """
 
 import argparse
@@ -39,18 +39,22 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--run-directory", type=Path, default=DEFAULT, help="default: %(default)s")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("status", help="versions, workers and their state")
-    command.add_argument("--json", action="store_true", help="for programs")
-    command.add_argument("--watch", action="store_true", help=f"every {WATCH:g} s, until Ctrl-C")
+    command.add_argument("--json", action="store_true", help="machine-readable output")
+    command.add_argument(
+        "--watch", action="store_true", help=f"refresh every {WATCH:g} s, until Ctrl-C"
+    )
     command = commands.add_parser("scale", help="change the number of workers; waits until done")
     command.add_argument("workers", nargs="?", help=f"1 to {MOST_WORKERS} (default: WORKERS)")
     add_rollout(
         commands.add_parser(
             "rollout",
-            help="another archive in the place of the one that is served, if it proves good",
+            help="replace the served archive with another, if it passes the canary check",
         )
     )
-    add_canaries(commands.add_parser("rollback", help="back to what the last rollout replaced"))
-    commands.add_parser("versions", help="what is loaded, and what rollback would bring back")
+    add_canaries(
+        commands.add_parser("rollback", help="go back to the version the last rollout replaced")
+    )
+    commands.add_parser("versions", help="loaded versions, and the one a rollback would restore")
     command = commands.add_parser("default", help="make a loaded version the default")
     command.add_argument("version")
     return parser.parse_args()
@@ -61,19 +65,19 @@ def add_rollout(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--expected",
         type=Path,
-        help="right answers, as classify.py --json writes them (default: what is served now)",
+        help="correct answers, in the format of classify.py --json (default: the current version's)",
     )
     command.add_argument(
         "--agreement",
         type=float,
         default=Bounds.agreement,
         metavar="SHARE",
-        help="of the canary pictures with the expected best class (default: %(default)s)",
+        help="required share of canary pictures with the expected best class (default: %(default)s)",
     )
     command.add_argument(
         "--beside",
         action="store_true",
-        help="only load it, for those who name its version: /predictions/MODEL/VERSION",
+        help="only load it, for clients that ask for /predictions/MODEL/VERSION",
     )
     add_canaries(command)
 
@@ -87,7 +91,7 @@ def add_canaries(command: argparse.ArgumentParser) -> None:
         type=float,
         default=Bounds.latency,
         metavar="SECONDS",
-        help="for the slowest canary picture (default: %(default)s)",
+        help="limit for the slowest canary picture (default: %(default)s)",
     )
 
 
@@ -123,13 +127,13 @@ def rollout(run: RunDirectory, options: argparse.Namespace) -> int:
     if options.beside:
         print(f"Version {version} answers at /predictions/{rollout.state.model}/{version}")
     else:
-        print(f"Version {version} serves. To take it back: make rollback")
+        print(f"Version {version} is now serving. To undo: make rollback")
     return 0
 
 
 def rollback(run: RunDirectory, options: argparse.Namespace) -> int:
     version = Rollout(run).roll_back(Bounds(options.canaries, latency=options.latency))
-    print(f"Version {version} serves again")
+    print(f"Version {version} is serving again")
     return 0
 
 

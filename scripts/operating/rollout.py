@@ -32,7 +32,7 @@ class Rollout:
         if not self.state.settings.model_api:
             raise ServiceError(
                 "no_model_api",
-                "This service takes no other archives while it runs. To let it: "
+                "This service does not accept other archives while running. To allow it: "
                 "make stop; make start MODEL_API=1 (README.md says what that opens)",
             )
 
@@ -71,7 +71,7 @@ class Rollout:
         with one_change_at_a_time(self.run):
             previous = self.run.changes().previous
             if previous is None:
-                raise ServiceError("no_previous", "Nothing was rolled out that could be taken back")
+                raise ServiceError("no_previous", "There is no rollout to undo")
             version = model_of(self.run.model_store / previous).version
             try:
                 default = self.management.default()["modelVersion"]
@@ -89,13 +89,13 @@ class Rollout:
         if version in loaded:
             raise ServiceError(
                 "version_exists",
-                f"Version {version} is loaded already. Build the archive with another: "
+                f"Version {version} is already loaded. Build the archive with another version: "
                 "make archive VERSION=1.1",
             )
         kept = self.run.model_store / f"{self.state.model}-{version}.mar"
         if kept.name in loaded.values() or kept.name == self.run.changes().previous:
             raise ServiceError(
-                "version_exists", f"{kept.name} is in the model store already; use rollback"
+                "version_exists", f"{kept.name} is already in the model store; use rollback"
             )
         partial = kept.with_suffix(".partial")
         shutil.copyfile(archive, partial)
@@ -117,7 +117,7 @@ class Rollout:
             # TorchServe is gone: it comes back without this version.
             if failure.type != "unreachable":
                 raise
-        return ServiceError(error.type, f"{error}. What served before goes on serving")
+        return ServiceError(error.type, f"{error}. The previous version keeps serving")
 
     def _retire(self, old: str, new: str) -> None:
         """Unload a version that is the default no more, when it has answered its requests."""
@@ -163,7 +163,7 @@ def one_change_at_a_time(run: RunDirectory) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ServiceError(
-                "busy", "A rollout or another change is at work; wait until it has ended"
+                "busy", "Another rollout or change is in progress; wait until it has finished"
             ) from None
         yield
     finally:
@@ -178,7 +178,7 @@ def set_default(run: RunDirectory, version: str) -> None:
         if version not in loaded:
             raise ServiceError(
                 "no_version",
-                f"There is no version {version}; there is {', '.join(sorted(loaded))}",
+                f"There is no version {version}; loaded: {', '.join(sorted(loaded))}",
             )
         management.set_default(version)
         run.record(replace(run.changes(), archives=tuple(with_first(loaded, version))))

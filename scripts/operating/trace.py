@@ -1,7 +1,7 @@
-"""Show where the time of a request went: of one that is sent now, or of those in access.log.
+"""Show where a request's time went: of one sent now, or of those in access.log.
 
 A request is named by the header X-Request-Id of its answer. access.log has those that the service
-failed on, and all others after make start ACCESS_LOG=1. Exit status: 0 shown, 1 not.
+failed on, and all others after make start ACCESS_LOG=1. Exit status: 0 on success, 1 on failure.
 """
 
 import argparse
@@ -26,18 +26,16 @@ from scripts.serving.run_directory import DEFAULT, RunDirectory
 
 PICTURE = SAMPLES / "coffee.jpg"
 BAR = 30  # characters
-_HINT = (
-    "It has what failed, and the rest where that is asked for: make stop, make start ACCESS_LOG=1"
-)
+_HINT = "It has only failed requests unless all are logged: make stop, make start ACCESS_LOG=1"
 PARTS = {
     "network": "between this command and the gateway",
-    "gateway": "reading the request, waiting for room, asking again",
-    "queue": "the worker had others at work",
-    "batch wait": "others may join; TorchServe hands the batch over",
-    "preprocess": "the whole batch decoded and resized",
+    "gateway": "reading the request, waiting for a place, resending",
+    "queue": "the worker was busy with others",
+    "batch wait": "waiting for others to join; handover to the worker",
+    "preprocess": "decoding and resizing the whole batch",
     "inference": "the network, for the whole batch",
-    "postprocess": "the answers written",
-    "torchserve": "the answers taken back and sent on",
+    "postprocess": "writing the answers",
+    "torchserve": "collecting and forwarding the answers",
 }
 
 
@@ -80,14 +78,14 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog="ACCESS_KEY in the environment: the service's, where it has one.",
+        epilog="ACCESS_KEY in the environment: the service's key, if it has one.",
     )
     parser.add_argument(
         "picture", type=Path, nargs="?", default=PICTURE, help="to send (default: %(default)s)"
     )
     parser.add_argument("--id", help="X-Request-Id of an answered request")
     parser.add_argument("--slowest", type=int, metavar="N", help="the N slowest of access.log")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.add_argument("--run-directory", type=Path, default=DEFAULT, help="default: %(default)s")
     options = parser.parse_args()
     if options.slowest is not None and options.slowest < 1:
@@ -185,7 +183,7 @@ def _parts(total: float, shares: dict[str, float], before: str) -> dict[str, flo
 
 
 def waterfall(trace: Trace) -> str:
-    retries = f", asked {trace.retries + 1} times" if trace.retries else ""
+    retries = f", sent {trace.retries + 1} times" if trace.retries else ""
     head = f"{trace.when}  status {trace.status}, {trace.body / 1e3:,.0f} kB, "
     lines = [f"{head}{trace.total:,.1f} ms{retries}, request {trace.request_id}"]
     passed = 0.0
@@ -195,7 +193,7 @@ def waterfall(trace: Trace) -> str:
         passed += milliseconds
         length = max(round(passed * scale) - start, 1 if milliseconds >= 0.1 else 0)
         bar = " " * start + "█" * length
-        why = PARTS.get(name, "until TorchServe had it, and back")
+        why = PARTS.get(name, "to TorchServe and back")
         if name == "preprocess" and trace.decode is not None:
             why = f"{why}; this picture decoded in {trace.decode:.1f} ms"
         lines.append(f"  {name:16} {milliseconds:9,.1f} ms  {bar:{BAR + 1}} {why}")

@@ -43,7 +43,7 @@ class Exporter(Collector):
 
     def _restarts(self) -> Metric:
         restarts = CounterMetricFamily(
-            "service_restarts", "How often a process had to be started again", labels=["process"]
+            "service_restarts", "How often a process was restarted", labels=["process"]
         )
         for name, process in self._processes.items():
             restarts.add_metric([name], process.restarts)
@@ -52,7 +52,7 @@ class Exporter(Collector):
     def _memory(self) -> Metric:
         memory = GaugeMetricFamily(
             "service_memory_bytes",
-            "Memory of a kind of process (PSS: what n processes share counts as 1/n)",
+            "Memory by type of process (PSS: memory shared by n processes counts as 1/n)",
             labels=["process"],
         )
         pids = {"supervisor": [os.getpid()]}
@@ -72,10 +72,10 @@ class Exporter(Collector):
             "service_workers", "Workers in each state", labels=["version", "state"]
         )
         waiting = GaugeMetricFamily(
-            "service_queue_requests", "Requests that wait for a worker", labels=["version"]
+            "service_queue_requests", "Requests waiting for a worker", labels=["version"]
         )
         capacity = GaugeMetricFamily(
-            "service_queue_capacity", "How many could wait", labels=["version"]
+            "service_queue_capacity", "Maximum number of waiting requests", labels=["version"]
         )
         try:
             management = Management.of(self._run, timeout=SCRAPE)

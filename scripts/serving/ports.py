@@ -71,8 +71,8 @@ def _why(host: str, port: int, error: OSError) -> str:
             )
         case errno.EACCES:
             return (
-                f"PORT={port}: this port is for root alone. Choose another (PORT=8443), or open "
-                f"the low ones to every user: sysctl net.ipv4.ip_unprivileged_port_start={port}"
+                f"PORT={port}: only root may use this port. Choose another (PORT=8443), or "
+                f"allow every user to use low ports: sysctl net.ipv4.ip_unprivileged_port_start={port}"
             )
         case errno.EADDRNOTAVAIL:
             return f"HOST={host}: this machine has no such address"

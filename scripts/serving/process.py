@@ -97,11 +97,11 @@ class Process:
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         if len(self._deaths) >= MAX_DEATHS:
             raise GaveUp(
-                f"{self.name} ended {MAX_DEATHS} times within {DEATHS_WINDOW:.0f} s, last with "
-                f"{how}. The reason is in {self.log}"
+                f"{self.name} ended {MAX_DEATHS} times within {DEATHS_WINDOW:.0f} s, most recently "
+                f"with {how}. See {self.log}"
             )
         self.restarts += 1
-        logger.warning(f"{self.name} ended with {how}; starting it again")
+        logger.warning(f"{self.name} ended with {how}; restarting it")
 
     async def stop(self) -> None:
         if self._process is None:

@@ -72,7 +72,7 @@ class Readiness:
         worked = last_success > process.started
         bound = NOTHING_SUCCEEDED if worked else READY
         if time.monotonic() - max(last_success, process.started) > bound:
-            logger.error(f"{complaint} for {bound:.0f} s; it is started anew")
+            logger.error(f"{complaint} for {bound:.0f} s; restarting it")
             process.kill()
 
     def _probe(self) -> bool:

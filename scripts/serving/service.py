@@ -92,7 +92,7 @@ def serve(settings: Settings, run: RunDirectory, report_to: int | None) -> None:
     logger.setLevel(logging.INFO)
     with run.locked() as is_ours:
         if not is_ours:
-            raise Refused("the service is already running. Look at it: make status")
+            raise Refused("the service is already running. See: make status")
         handler = logging.StreamHandler(sys.stdout)
         if report_to is not None:
             take_over_output(run.logs / "supervisor.log")
@@ -181,13 +181,13 @@ def check_same(settings: Settings, run: RunDirectory) -> None:
     for one in variables.variables(Settings):
         has, wanted = getattr(state.settings, one.field), getattr(settings, one.field)
         if has != wanted:
-            shown = "another key" if one.secret else f"{one.name} is {has}, not {wanted}"
+            shown = "a different access key" if one.secret else f"{one.name} is {has}, not {wanted}"
             differences.append(shown)
     archive = settings.archive
     if not differences and archive.is_file() and archive.stat().st_mtime_ns != state.built:
-        differences = ["the archive has been built again since"]
+        differences = ["the archive has been rebuilt since"]
     if differences:
         raise Refused(
             f"the service is already running at {state.url} with other settings "
-            f"({'; '.join(differences)}). It goes on as it was; to change it: make stop, make start"
+            f"({'; '.join(differences)}). It keeps its settings; to change them: make stop, make start"
         )

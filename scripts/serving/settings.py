@@ -26,36 +26,36 @@ class Settings:
     )
     host: str = variable(
         v.address,
-        "IP address of page and API; 0.0.0.0 opens them to the network",
+        "IP address of the page and API; 0.0.0.0 opens them to the network",
         default="127.0.0.1",
         words="127.0.0.1; with DOMAIN 0.0.0.0",
     )
     port: int = variable(
         v.whole(1, 65535, "a port"),
-        "port of page and API",
+        "port of the page and API",
         default=8000,
         words="8000; with DOMAIN 443",
     )
     hosts: str | None = variable(
-        v.host_names, "names it may be asked by, besides IP addresses and localhost"
+        v.host_names, "host names it accepts, in addition to IP addresses and localhost"
     )
     access_key: str | None = variable(
         v.matching(
             r"[A-Za-z0-9._~+/=-]{16,512}",
-            "a key has 16 or more ASCII letters, digits and -._~+/=. "
-            "Make one: openssl rand -hex 16",
+            "a key has 16 or more ASCII letters, digits or -._~+/=. "
+            "Create one: openssl rand -hex 16",
         ),
-        "predictions need it: Authorization: Bearer KEY",
+        "key that predictions must send: Authorization: Bearer KEY",
         secret=True,
     )
     domain: str | None = variable(
-        v.host_name, "speak HTTPS under this name, with a certificate from Let's Encrypt"
+        v.host_name, "serve HTTPS under this name, with a certificate from Let's Encrypt"
     )
     certificate: Path | None = variable(
-        v.existing_file, "... or with this certificate (a PEM file)"
+        v.existing_file, "use this certificate (a PEM file) instead"
     )
     private_key: Path | None = variable(
-        v.existing_file, "the certificate's key (a PEM file)", words="in the certificate's file"
+        v.existing_file, "its private key (a PEM file)", words="in the same file"
     )
     workers: int | None = variable(
         v.whole(1, MOST_WORKERS, "the number of workers"),
@@ -63,17 +63,17 @@ class Settings:
         words="as the archive says, 1",
     )
     threads: int | None = variable(
-        v.whole(1, 1024, "the number of threads"), "threads of a worker", words="all cores"
+        v.whole(1, 1024, "the number of threads"), "threads per worker", words="all cores"
     )
     model_api: bool = variable(
         v.switch,
-        "let archives be rolled out while the service runs: who can read its management key, a "
-        "file of this user, can then load code",
+        "allow archives to be rolled out while the service runs; whoever has TorchServe's "
+        "management key (in a file only this user can read) can then load code",
         default=False,
     )
     access_log: bool = variable(
         v.switch,
-        "log a line for each prediction, with the address it came from, and not only for failures",
+        "log every prediction, with the client's address, not only failed ones",
         default=False,
     )
 
@@ -90,9 +90,9 @@ class Settings:
     def _check_certificate(self) -> None:
         """Raises BadSetting where those that belong together do not fit."""
         if self.private_key and not self.certificate:
-            raise BadSetting("PRIVATE_KEY belongs to a certificate: CERTIFICATE=file.pem")
+            raise BadSetting("PRIVATE_KEY needs a certificate too: set CERTIFICATE=file.pem")
         if self.certificate and not self.domain:
-            raise BadSetting("CERTIFICATE is for a name: say which with DOMAIN=")
+            raise BadSetting("CERTIFICATE also needs the name it was issued for: set DOMAIN=")
         if self.certificate:
             try:
                 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -104,8 +104,8 @@ class Settings:
                 ) from None
         elif self.domain and self.port != HTTPS_PORT:
             raise BadSetting(
-                f"PORT={self.port}: Let's Encrypt looks for the service at port {HTTPS_PORT}. "
-                "Leave PORT out, or bring your own certificate: CERTIFICATE=file.pem"
+                f"PORT={self.port}: Let's Encrypt needs the service on port {HTTPS_PORT}. "
+                "Leave PORT unset, or use your own certificate: CERTIFICATE=file.pem"
             )
 
     @property

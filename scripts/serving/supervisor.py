@@ -132,9 +132,8 @@ class Supervisor:
         while not (self._is_ready() and await asyncio.to_thread(self.door.is_ready)):
             if time.monotonic() > deadline:
                 raise GaveUp(
-                    f"no prediction succeeded within {READY:.0f} s of the start. "
-                    f"The reason is in {self.run_directory.logs}: "
-                    "worker.log, torchserve.log or gateway.log"
+                    f"no prediction succeeded within {READY:.0f} s of starting. See "
+                    f"worker.log, torchserve.log or gateway.log in {self.run_directory.logs}"
                 )
             await asyncio.sleep(ANNOUNCE_POLL)
         self.say("ready")

@@ -27,10 +27,10 @@ from tqdm import tqdm
 from benchmarks.monitored import MONITORING, Prometheus, watching
 from benchmarks.run import colour_jpegs
 from benchmarks.soak import Clients
-from client.classifier import Management
 from scripts import ROOT
+from scripts.serving.management import Management
+from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
-from scripts.serving.supervisor import free_port
 
 STEP = 2  # seconds between two points
 RATE = "20s"  # for $__rate_interval: scrapes come every second here

@@ -13,8 +13,8 @@ import yaml
 
 from scripts import ROOT
 from scripts.development.find_tools import MISSING, prometheus
+from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
-from scripts.serving.supervisor import free_port
 
 MONITORING = ROOT / "deploy" / "monitoring"
 STOP_LIMIT = 20  # seconds

@@ -16,8 +16,8 @@ def markdown(results: dict[str, Any]) -> str:
             **machine | {"instructions": ", ".join(machine["instructions"])}
         ),
         f"Weights: {results['weights']['file']}. {results['when'][:10]}.",
-        f"{len(results['bare'])} rounds, each with freshly started servers: medians, in brackets the",
-        "lowest and the highest round.",
+        f"{len(results['bare'])} rounds, each with freshly started servers: medians, with the",
+        "lowest and highest round in brackets.",
         "",
         f"| {' | '.join(columns)} |",
         f"| --- |{' --: |' * (len(columns) - 1)}",
@@ -109,8 +109,9 @@ def ratios(results: dict[str, Any]) -> dict[str, list[float]]:
 def preprocessing_table(rows: list[dict[str, Any]]) -> list[str]:
     names = list(rows[0]["milliseconds"])
     lines = [
-        "Milliseconds of one core until the network's input is ready; Pillow, simplejpeg and OpenCV:",
-        "decoding only. The last column is the mean distance from the exact result, in levels of 255.",
+        "Milliseconds of one core until the network's input is ready; for Pillow, simplejpeg and",
+        "OpenCV: decoding only. The last column is the mean distance from the exact result, in",
+        "levels of 255.",
         "",
         f"| JPEG | MB | {' | '.join(names)} | int8 to torchvision | levels from exact |",
         f"| --- | --: |{' --: |' * (len(names) + 2)}",

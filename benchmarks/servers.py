@@ -19,8 +19,8 @@ import torch
 from handler.labels import IMAGENET, read_labels
 from scripts import ROOT
 from scripts.packaging.reference import load_reference
+from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
-from scripts.serving.supervisor import free_port
 
 START_LIMIT = 120  # seconds until the first answer
 STOP_LIMIT = 30  # seconds

@@ -46,15 +46,6 @@ def test_readme_names_what_exists(name: str) -> None:
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.parametrize("variable", ["WEIGHTS", "LABELS", "CALIBRATION"])
-def test_a_file_that_is_not_there_is_no_reason_to_serve_another(variable: str) -> None:
-    done = subprocess.run(
-        ["make", "-n", "archive", f"{variable}=nothing"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode != 0
-    assert f"{variable}=nothing: there is no such file" in done.stderr
-
-
 def test_performance_page_is_what_was_measured() -> None:
     results = json.loads((ROOT / "docs" / "performance" / "results.json").read_text())
     text = (ROOT / "docs" / "performance.md").read_text("utf-8")

@@ -13,9 +13,9 @@ import pytest
 import requests
 from PIL import Image, ImageEnhance, ImageOps
 
-from scripts import ROOT
-from tests.conftest import SAMPLES, Service, wait_until
+from scripts import ROOT, SAMPLES
 from tests.deploy.test_contract import burst
+from tests.service import Service, wait_until
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 
@@ -103,10 +103,10 @@ def test_works_without_a_network(archive: Path, tmp_path: Path) -> None:
     where = f"--run-directory {tmp_path / 'run'}"
     url = "http://127.0.0.1:8000"  # free: the namespace has all ports to itself
     script = (
-        f"set -e; {python} -m scripts.serving.service start {where} --archive {archive};"
+        f"set -e; {python} -m scripts.service start {where} --archive {archive};"
         f"{python} scripts/classify.py --url {url} {SAMPLES};"
-        f"{python} -m scripts.operating.manage {where} status;"
-        f"{python} -m scripts.serving.service stop {where}"
+        f"{python} -m scripts.manage {where} status;"
+        f"{python} -m scripts.service stop {where}"
     )
     # As root in a user namespace of its own where the user is not root.
     command = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]

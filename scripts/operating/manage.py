@@ -1,6 +1,7 @@
 """Operate a running service: show its status, scale it, roll out other archives.
 
-TorchServe's keys are read from where the service keeps them. Exit status: 0 on success, 1 on failure.
+TorchServe's keys are read from where the service keeps them. Exit status: 0 on success, 1 on
+failure.
 """
 
 import argparse
@@ -65,14 +66,14 @@ def add_rollout(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--expected",
         type=Path,
-        help="correct answers, in the format of classify.py --json (default: the current version's)",
+        help="correct answers, as classify.py --json writes them (default: the current version's)",
     )
     command.add_argument(
         "--agreement",
         type=float,
         default=Bounds.agreement,
         metavar="SHARE",
-        help="required share of canary pictures with the expected best class (default: %(default)s)",
+        help="of the canaries must have the expected best class (default: %(default)s)",
     )
     command.add_argument(
         "--beside",

@@ -24,7 +24,7 @@ SERVICE_STOP = 40.0  # the gateway, then TorchServe
 
 # Seconds. Is it ready?
 PROBE_PAUSE = 1.0  # between two probes
-PROBE = 25.0  # for one: the whole queue may be ahead of it
+PROBE = 26.0  # for one: the whole queue may be ahead of it
 LATELY = 12.0  # a success counts for so long
 NOTHING_SUCCEEDED = 45.0  # then what is broken is started anew
 READY_ANSWER = 2.0  # for the gateway to hear from the supervisor

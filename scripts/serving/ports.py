@@ -20,16 +20,18 @@ class Claims:
 
     def __init__(self, wanted: Mapping[str, int]) -> None:
         """wanted: the port of each name, which is another one where that is taken."""
-        self._sockets = {name: self._claim(port) for name, port in wanted.items()}
+        self._sockets = [self._claim(port) for port in wanted.values()]
+        ports = [claim.getsockname()[1] for claim in self._sockets]
+        self._ports: dict[str, int] = dict(zip(wanted, ports, strict=True))
 
     def __getitem__(self, name: str) -> int:
-        return int(self._sockets[name].getsockname()[1])
+        return self._ports[name]
 
     def address(self, name: str) -> str:
         return f"127.0.0.1:{self[name]}"
 
     def close(self) -> None:
-        for claim in self._sockets.values():
+        for claim in self._sockets:
             claim.close()
 
     @staticmethod
@@ -72,7 +74,8 @@ def _why(host: str, port: int, error: OSError) -> str:
         case errno.EACCES:
             return (
                 f"PORT={port}: only root may use this port. Choose another (PORT=8443), or "
-                f"allow every user to use low ports: sysctl net.ipv4.ip_unprivileged_port_start={port}"
+                "allow every user to use low ports: "
+                f"sysctl net.ipv4.ip_unprivileged_port_start={port}"
             )
         case errno.EADDRNOTAVAIL:
             return f"HOST={host}: this machine has no such address"

@@ -104,6 +104,7 @@ class Process:
         logger.warning(f"{self.name} ended with {how}; restarting it")
 
     async def stop(self) -> None:
+        """Let it end by itself; who takes too long is killed."""
         if self._process is None:
             return
         if self._process.returncode is None:
@@ -112,8 +113,12 @@ class Process:
             await asyncio.wait_for(self._process.wait(), PROCESS_STOP)
         except TimeoutError:
             logger.warning(f"{self.name} did not stop within {PROCESS_STOP:.0f} s and was killed")
+        await self.stop_now()
+
+    async def stop_now(self) -> None:
         self.kill()
-        await self._process.wait()
+        if self._process:
+            await self._process.wait()
 
     def kill(self) -> None:
         """With all that it started: TorchServe's workers belong to its group."""

@@ -47,7 +47,8 @@ class Readiness:
 
     @property
     def is_ready(self) -> bool:
-        return self._succeeded and time.monotonic() - self._last_success < LATELY
+        since = max(time.monotonic() - LATELY, self._torchserve.process.started)
+        return self._succeeded and self._last_success > since
 
     async def watch(self) -> None:
         """Probe for as long as the service runs."""
@@ -62,18 +63,10 @@ class Readiness:
         while True:
             if await asyncio.to_thread(self._door.responds):
                 self._last_response = time.monotonic()
-            self._end(self._gateway, self._last_response, "the gateway answered nothing")
-            self._end(
-                self._torchserve.process, self._last_success, "TorchServe answered no prediction"
-            )
+            end_stuck(self._gateway, self._last_response, "the gateway answered nothing")
+            torchserve = self._torchserve.process
+            end_stuck(torchserve, self._last_success, "TorchServe answered no prediction")
             await asyncio.sleep(PROBE_PAUSE)
-
-    def _end(self, process: Process, last_success: float, complaint: str) -> None:
-        worked = last_success > process.started
-        bound = NOTHING_SUCCEEDED if worked else READY
-        if time.monotonic() - max(last_success, process.started) > bound:
-            logger.error(f"{complaint} for {bound:.0f} s; restarting it")
-            process.kill()
 
     def _probe(self) -> bool:
         try:
@@ -91,3 +84,14 @@ class Readiness:
         except (ServiceError, requests.RequestException):
             return False
         return answer.ok
+
+
+def end_stuck(process: Process, last_success: float, complaint: str) -> None:
+    """Kill what has not worked for too long. last_success: time.monotonic().
+
+    One that has not worked since its start may still be loading.
+    """
+    bound = NOTHING_SUCCEEDED if last_success > process.started else READY
+    if time.monotonic() - max(last_success, process.started) > bound:
+        logger.error(f"{complaint} for {bound:.0f} s; restarting it")
+        process.kill()

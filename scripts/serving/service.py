@@ -189,5 +189,6 @@ def check_same(settings: Settings, run: RunDirectory) -> None:
     if differences:
         raise Refused(
             f"the service is already running at {state.url} with other settings "
-            f"({'; '.join(differences)}). It keeps its settings; to change them: make stop, make start"
+            f"({'; '.join(differences)}). It keeps its settings; to change them: "
+            "make stop, make start"
         )

@@ -79,9 +79,11 @@ class Supervisor:
         on_ready: called once, when the first prediction has succeeded.
         """
         stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        signals = {signal.SIGINT, signal.SIGTERM}
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's wish
+            signals.add(signal.SIGHUP)
+        for number in signals:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
         self.say("starting")
         self._write_targets()
         self.status_page.start()
@@ -93,10 +95,11 @@ class Supervisor:
                 task.cancel()
             failure, _ = await asyncio.gather(work, stopping, return_exceptions=True)
         finally:
-            # The gateway first: it takes no new requests and lets those in flight finish.
+            # The gateway takes no new requests and lets those in flight finish. Then TorchServe has
+            # nothing left to do, and its own way to end takes it two seconds.
             self.say("stopping")
             await self.gateway.process.stop()
-            await self.torchserve.process.stop()
+            await self.torchserve.process.stop_now()
             self.status_page.stop()
             self.ports.close()
         while isinstance(failure, BaseExceptionGroup):

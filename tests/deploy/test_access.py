@@ -20,10 +20,10 @@ import psutil
 import pytest
 import requests
 
-from scripts import ROOT
+from scripts import ROOT, SAMPLES
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.supervisor import Settings, free_port
-from tests.conftest import SAMPLES, Service, error
+from tests.service import Service, error
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 KEY = os.urandom(16).hex()
@@ -227,7 +227,7 @@ def test_an_unreadable_body_is_its_senders_fault(
 
 @pytest.mark.parametrize("target", ["http://{management}/models", "http://127.0.0.1/models"])
 def test_no_proxy_for_addresses_here(service: Service, target: str) -> None:
-    target = target.format(management=service.run.state()["management"][len("http://") :])
+    target = target.format(management=service.state.management[len("http://") :])
     assert error(ask(service, "GET", target)) == NOT_FOUND
 
 
@@ -241,7 +241,7 @@ def test_no_proxy_for_addresses_elsewhere(service: Service, target: str) -> None
 
 @pytest.mark.parametrize("line", ["CONNECT {management}", "CONNECT /models", "OPTIONS *"])
 def test_no_tunnel(service: Service, line: str) -> None:
-    management = service.run.state()["management"][len("http://") :]
+    management = service.state.management[len("http://") :]
     hidden = "GET /models HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     request = f"{line.format(management=management)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n{hidden}"
     _, _, after = exchange(service.port, request.encode()).partition(b"\r\n\r\n")
@@ -286,7 +286,7 @@ SMUGGLED = {
 
 def counted(service: Service) -> int:
     """Answers of TorchServe's so far; asking for them is one."""
-    text = requests.get(f"{service.run.state()['metrics']}/metrics", timeout=10).text
+    text = requests.get(f"{service.state.metrics}/metrics", timeout=10).text
     return int(sum(map(float, re.findall(r"^Requests[245]XX\{.*\} (.*)$", text, re.MULTILINE))))
 
 

@@ -23,8 +23,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from handler.labels import IMAGENET
+from scripts import SAMPLES
 from scripts.packaging.reference import WEIGHTS, Reference
-from tests.conftest import SAMPLES, Service, error
+from tests.service import Service, error
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 JSON_TYPE = {"Content-Type": "application/json"}

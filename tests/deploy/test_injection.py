@@ -12,9 +12,10 @@ import pytest
 import requests
 from PIL import Image, PngImagePlugin
 
-from tests.conftest import SAMPLES, started
+from scripts import SAMPLES
 from tests.deploy.test_access import exchange, parsed
 from tests.handler.test_picture import chunk, png_header, saved
+from tests.service import started
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 MARK = os.urandom(8).hex()
@@ -193,7 +194,7 @@ def attacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Attacke
     with started(archive, tmp_path_factory.mktemp("run")) as service:
         before = service.worker_pids()
         answers = {name: exchange(service.port, data) for name, data in REQUESTS.items()}
-        metrics = requests.get(f"{service.run.state()['metrics']}/metrics", timeout=10).text
+        metrics = requests.get(f"{service.state.metrics}/metrics", timeout=10).text
         pids = before, service.worker_pids()
     # Stopped: nothing is still to be written.
     logs = {path.name: path.read_bytes() for path in service.run.logs.iterdir()}

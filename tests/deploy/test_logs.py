@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from handler.logs import log_failure
-from tests.conftest import SAMPLES, Service, started, wait_until
+from scripts import SAMPLES
+from tests.service import Service, started, wait_until
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 FAULT = b"a fault in a library"
@@ -72,7 +73,7 @@ def test_torchserves_own_errors_with_their_traces(faulty: Service) -> None:
     key = faulty.run.key("inference")
     # A form that is none: its parser's exception has the body in it.
     requests.post(
-        f"{faulty.run.state()['inference']}/predictions/resnet18",
+        f"{faulty.state.inference}/predictions/resnet18",
         b"a=%zz\n[METRICS]",
         headers={
             "Authorization": f"Bearer {key}",

@@ -15,7 +15,7 @@ import yaml
 
 from benchmarks.monitored import MONITORING, Prometheus, tool, watching
 from scripts import ROOT
-from tests.conftest import Load, Service, started, wait_until
+from tests.service import Load, Service, started, wait_until
 
 DASHBOARD = json.loads((MONITORING / "dashboard.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
@@ -125,7 +125,7 @@ def test_every_metric_that_is_named_exists(watched: tuple[Service, Prometheus]) 
 
 def counts(service: Service) -> dict[str, float]:
     """The handler's counters, as TorchServe publishes them, each summed over its labels."""
-    page = requests.get(f"{service.run.state()['metrics']}/metrics", timeout=10).text
+    page = requests.get(f"{service.state.metrics}/metrics", timeout=10).text
     totals: dict[str, float] = {}
     for name, value in re.findall(r"^classification_(\w+){[^}]*} (\S+)$", page, re.MULTILINE):
         totals[name] = totals.get(name, 0) + float(value)

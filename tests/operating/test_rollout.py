@@ -12,11 +12,11 @@ import pytest
 import requests
 import torch
 
-from scripts import ROOT
+from scripts import ROOT, SAMPLES
 from scripts.packaging.reference import Reference
+from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
-from scripts.serving.supervisor import free_port
-from tests.conftest import SAMPLES, Load, Service, wait_until
+from tests.service import Load, Service, wait_until
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 

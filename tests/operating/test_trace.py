@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import SAMPLES, Service, started
+from scripts import SAMPLES
+from tests.service import Service, started
 
 CAT = SAMPLES / "cat.jpg"
 PARTS = [

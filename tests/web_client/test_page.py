@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from handler.errors import ClientError
 from handler.picture import crop_box
-from scripts import ROOT
-from tests.conftest import SAMPLES, Service
+from scripts import ROOT, SAMPLES
+from tests.service import Service
 from tests.web_client.browser import (
     LANGUAGES,
     answer_once,

@@ -7,7 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import SAMPLES, Service
+from scripts import SAMPLES
+from tests.service import Service
 from tests.web_client.browser import LANGUAGES, choose, file, results, until, visit
 
 SIZES = {"phone": (320, 640), "tablet": (768, 1024), "desktop": (1440, 900)}

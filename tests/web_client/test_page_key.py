@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.conftest import SAMPLES, Service, started
+from scripts import SAMPLES
+from tests.service import Service, started
 from tests.web_client.browser import choose, file, hold_the_first, results, until, visit
 
 CAT, COFFEE = SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg"

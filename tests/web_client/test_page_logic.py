@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, Page
 
 from handler.picture import picture_format
 from handler.timing import Timing, server_timing
-from tests.conftest import SAMPLES, Service
+from scripts import SAMPLES
+from tests.service import Service
 from tests.web_client.browser import LANGUAGES, visit
 from tests.web_client.test_page import encoded
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.conftest import SAMPLES, Service, wait_until
+from scripts import SAMPLES
+from tests.service import Service, wait_until
 from tests.web_client.browser import answer_once, choose, file, results, until, visit
 
 CAT, COFFEE = SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg"

@@ -1,86 +1,28 @@
-"""The project's commands, as a user starts them."""
+"""make start, serve and stop, as a user calls them."""
 
-import csv
-import io
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 
-from scripts import ROOT
-from scripts.serving.supervisor import choose_ports, free_port
-from tests.conftest import SAMPLES, Service, children_of, wait_until
+from scripts import ROOT, SAMPLES
+from scripts.serving.ports import free_port
+from scripts.serving.run_directory import RunDirectory
+from tests.service import Service, children_of, wait_until
+
+CAT = (SAMPLES / "cat.jpg").read_bytes()
 
 
-def classify(service: Service, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    command = [sys.executable, "scripts/classify.py", "--url", service.url, *arguments]
-    done = subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, timeout=100)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-
-def test_classify_prints_a_table(service: Service) -> None:
-    code, out, _ = classify(service, str(SAMPLES / "cat.jpg"))
-    assert code == 0
-    assert out.splitlines()[0].endswith("cat.jpg")
-    assert len(out.splitlines()) == 4
-    assert "埃及猫" in out
-
-
-def test_classify_folder_as_csv_and_json(service: Service) -> None:
-    pictures = len(list(SAMPLES.glob("*.jpg")))
-    code, out, _ = classify(service, "--csv", str(SAMPLES))
-    assert code == 0
-    assert len(list(csv.DictReader(io.StringIO(out)))) == 3 * pictures
-    code, out, _ = classify(service, "--json", "--top-k", "1", str(SAMPLES))
-    lines = [json.loads(line) for line in out.splitlines()]
-    assert [len(line["items"]) for line in lines] == [1] * pictures
-
-
-def test_classify_says_what_failed(service: Service) -> None:
-    picture = (SAMPLES / "cat.jpg").read_bytes()
-    assert classify(service, "-", stdin=picture)[0] == 0
-    code, out, err = classify(service, "-", "/nothing/there.jpg", "README.md", stdin=picture)
-    assert code == 1
-    assert "can't be read" in out
-    assert "not a picture" in out
-    assert "2 of 3 pictures failed" in err
-    code, out, _ = classify(service, "--url", "http://127.0.0.1:1", "--patience", "0", "-")
-    assert code == 1
-    assert "can't be reached" in out
-
-
-def test_status(service: Service) -> None:
-    done = service.manage("status")
-    assert done.returncode == 0
-    for word in ("ready", "READY", "fp32 with ncnn", str(service.worker_pids()[0])):
-        assert word in done.stdout
-
-
-def test_torchserve_leaves_the_gateway_its_port() -> None:
-    port = free_port()
-    assert choose_ports({"a": port}, gateway=0) == {"a": port}
-    assert choose_ports({"a": port}, gateway=port) != {"a": port}
-
-
-@pytest.mark.parametrize("port", ["0", "80999", "x"])
-def test_ports_that_are_none(other: Service, port: str) -> None:
-    done = other.start("--port", port)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize("workers", ["0", "1000", "x"])
-def test_scale_refuses(service: Service, workers: str) -> None:
-    assert service.manage("scale", workers).returncode != 0
-    assert len(service.worker_pids()) == 1
+def alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
 def test_starting_again(service: Service) -> None:
@@ -88,7 +30,7 @@ def test_starting_again(service: Service) -> None:
     assert (again.returncode, "already running" in again.stdout) == (0, True)
     other = service.start("--threads", "1")
     assert other.returncode == 1
-    assert "threads None, not 1" in other.stderr
+    assert "THREADS is None, not 1" in other.stderr
 
 
 def test_starting_again_after_a_build(other: Service, tmp_path: Path) -> None:
@@ -100,10 +42,10 @@ def test_starting_again_after_a_build(other: Service, tmp_path: Path) -> None:
     (tmp_path / "new").replace(other.archive)
     again = other.start()
     assert again.returncode == 1
-    assert "an archive that was built again since" in again.stderr
+    assert "the archive has been rebuilt since" in again.stderr
     other.archive.unlink()
     os.kill(other.child_pid("ModelServer"), signal.SIGKILL)
-    assert other.predict((SAMPLES / "cat.jpg").read_bytes()).status_code == 200
+    assert other.predict(CAT).status_code == 200
 
 
 def test_worker_does_not_import_torch(service: Service) -> None:
@@ -123,57 +65,104 @@ def test_stop_leaves_nothing(other: Service) -> None:
     started = time.monotonic()
     assert other.start().returncode == 0
     assert time.monotonic() - started < 8
-    supervisor = other.run.state()["pid"]
+    supervisor = other.state.pid
     pids = [supervisor, *children_of(supervisor), *other.worker_pids()]
     assert len(pids) == 4
+    stopped = time.monotonic()
     assert other.stop().returncode == 0
-    wait_until(lambda: not [pid for pid in pids if Path(f"/proc/{pid}").exists()], 5, "all ended")
+    assert time.monotonic() - stopped < 3
+    wait_until(lambda: not alive(pids), 5, "all ended")
     assert "not running" in other.stop().stdout
 
 
 def test_ctrl_c_stops_serve(other: Service) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "scripts.service",
-        "serve",
-        "--archive",
-        str(other.archive),
-    ]
-    where = ["--run-directory", str(other.run.path), "--port", str(other.port)]
-    with subprocess.Popen(command + where, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with other.serve() as process:
         assert process.stdout
         assert process.stdout.readline() == f"Ready: {other.url}\n"
         assert requests.get(f"{other.url}/ready", timeout=10).ok
         children = children_of(process.pid)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
-    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    assert not alive(children)
 
 
 def test_killed_supervisor_leaves_nothing(other: Service) -> None:
     assert other.start().returncode == 0
-    supervisor = other.run.state()["pid"]
+    supervisor = other.state.pid
     pids = [*children_of(supervisor), *other.worker_pids()]
     os.kill(supervisor, signal.SIGKILL)
-    wait_until(
-        lambda: not [pid for pid in pids if Path(f"/proc/{pid}").exists()],
-        20,
-        "what the supervisor started has ended",
-    )
+    wait_until(lambda: not alive(pids), 20, "what the supervisor started has ended")
 
 
-def test_taken_port(other: Service) -> None:
-    with socket.create_server(("127.0.0.1", other.port)):
-        refused = other.start()
-    assert refused.returncode == 1
-    assert f"port {other.port} can't be had" in refused.stderr
+def test_the_next_start_clears_what_a_killed_service_left(other: Service) -> None:
+    assert other.start().returncode == 0
+    supervisor = other.state.pid
+    gateway = other.child_pid("caddy")
+    os.kill(gateway, signal.SIGSTOP)  # it can't end when it is told to
+    os.kill(supervisor, signal.SIGKILL)
+    leftover = other.run.scratch / "leftover"
+    leftover.touch()
+    wait_until(lambda: not other.run.is_running(), 5, "the supervisor has ended")
+    assert alive([gateway])
+    assert other.start().returncode == 0
+    assert not alive([gateway])
+    assert not leftover.exists()
+    assert other.predict(CAT).status_code == 200
+
+
+def test_two_starts_at_once(other: Service) -> None:
+    """One of them starts it, and the other says so; neither touches the other's log."""
+    with ThreadPoolExecutor(2) as pool:
+        ended = list(pool.map(lambda _: other.start(), range(2)))
+    assert sorted(one.returncode for one in ended) in ([0, 0], [0, 1])
+    for one in ended:
+        assert "Ready: " in one.stdout or "already running" in one.stdout + one.stderr
+    assert other.predict(CAT).status_code == 200
+    log = (other.run.logs / "supervisor.log").read_text()
+    assert f"Ready: {other.url}" in log
+    assert "already running" not in log
+
+
+def test_two_services_with_one_port(other: Service, archive: Path, tmp_path: Path) -> None:
+    """The door is bound once; whoever comes second says what to do."""
+    rival = Service(RunDirectory(tmp_path / "rival"), archive, other.port)
+    with ThreadPoolExecutor(2) as pool:
+        ended = list(pool.map(Service.start, (other, rival)))
+    winner, loser = (0, 1) if ended[0].returncode == 0 else (1, 0)
+    assert [ended[winner].returncode, ended[loser].returncode] == [0, 1]
+    assert f"PORT={other.port}: another program has this port" in ended[loser].stderr
+    assert len(ended[loser].stderr.splitlines()) == 1
+    assert other.predict(CAT).status_code == 200
+    assert (other, rival)[loser].stop().returncode == 0
+    assert (other, rival)[winner].stop().returncode == 0
+
+
+def test_stop_signals_no_stale_pid(other: Service) -> None:
+    """The file may name a process that has its pid by now; the kernel knows who holds the lock."""
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        other.run.create()
+        state = {"pid": bystander.pid, "status": "ready"}
+        (other.run.path / "service.json").write_text(json.dumps(state))
+        done = other.stop()
+        assert (done.returncode, done.stdout) == (0, "The service is not running\n")
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def test_nohup_is_respected(other: Service) -> None:
+    with other.serve("nohup") as process:
+        assert process.stdout
+        assert "Ready" in process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        assert other.predict(CAT).status_code == 200
+        process.terminate()
+        assert process.wait(30) == 0
 
 
 def test_missing_archive(other: Service) -> None:
     other.archive = other.run.path / "resnet18-int8.mar"
     refused = other.start()
-    assert "make archive PRECISION=int8" in refused.stderr
+    assert f"There is no archive {other.archive}. Build it: make archive" in refused.stderr
     assert refused.returncode == 1
 
 

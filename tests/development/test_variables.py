@@ -1,0 +1,78 @@
+"""make refuses what it does not know or can't use, before anything is built or started."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts import ROOT
+from scripts.development.variables import known
+
+
+def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *words],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def files() -> set[Path]:
+    return {path for folder in (".", "model_store") for path in (ROOT / folder).iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("start", "ACCES_KEY=s3cret", "HOST=0.0.0.0"), "Did you mean ACCESS_KEY?"),
+        (("start", "WORKER=2"), "Did you mean WORKERS?"),
+        (("archive", "WEIGHT=x.pth"), "Did you mean WEIGHTS?"),
+        (("scale", "worker=2"), "Did you mean WORKERS?"),
+        (("serve", "QUICKLY=1"), "There is no variable QUICKLY. make help lists them."),
+        (("start", "MODEL_API=maybe"), "MODEL_API='maybe': write 1 or 0, yes or no"),
+        (("start", "PORT=80999"), "PORT='80999'"),
+        (("start", "HOST=a\nb"), r"HOST='a\nb'"),
+        (("start", "HOSTS=it's"), 'HOSTS="it\'s"'),
+        (("start", "ACCESS_KEY="), "ACCESS_KEY: it is empty"),
+        (("start", "PRECISION=fp16"), "PRECISION='fp16': choose fp32 or int8"),
+        (("start", "PRECISION=a:b c%"), "PRECISION='a:b c%': choose fp32 or int8"),
+        (("archive", "MODEL=a b"), "MODEL='a b'"),
+        (("archive", "VERSION=1 0"), "VERSION='1 0'"),
+        (("archive", "WEIGHTS=nothing"), "WEIGHTS='nothing': there is no such file"),
+        (("archive", "LABELS=nothing"), "LABELS='nothing': there is no such file"),
+        (("archive", "CALIBRATION=nothing"), "CALIBRATION='nothing': there is no such folder"),
+        (("soak", "MINUTES=0"), "MINUTES='0'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_refused(given: tuple[str, ...], sentence: str) -> None:
+    before = files()
+    done = make(*given)
+    assert done.returncode == 2
+    said, *makes_own = done.stderr.splitlines()
+    assert sentence in said
+    assert len(makes_own) == 1
+    assert files() == before
+
+
+def test_a_dollar_sign_is_not_lost() -> None:
+    done = make("start", "ACCESS_KEY=aaaaaaaaaaaaaaaaaaaa$b")
+    assert done.returncode == 2
+    assert "ACCESS_KEY: make reads a $ as a variable of its own" in done.stderr
+
+
+@pytest.mark.parametrize("target", ["stop", "status"])
+def test_a_stale_environment_breaks_neither(target: str) -> None:
+    stale = {one.name: "/nothing\n" for one in known() if one.name not in ("PYTHON", "ARGS")}
+    done = make(target, **stale)
+    assert "The service is not running" in done.stdout + done.stderr
+    assert "/nothing" not in done.stderr
+
+
+def test_help_lists_every_variable() -> None:
+    listed = make("help").stdout.partition("Variables")[2]
+    assert [line.split()[0] for line in listed.splitlines()[1:]] == [one.name for one in known()]

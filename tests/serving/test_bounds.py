@@ -1,0 +1,86 @@
+"""The table of bounds: its copies in literal files, and what must be less than what."""
+
+import re
+
+import pytest
+import yaml
+from ts.model_server import load_properties
+
+from client import classifier
+from scripts import ROOT
+from scripts.serving import bounds as b
+from scripts.serving.gateway import CONFIG, _limits
+
+MODEL = yaml.safe_load((ROOT / "handler" / "model-config.yaml").read_text())
+SERVER = load_properties(str(ROOT / "config.properties"))
+PROMETHEUS = yaml.safe_load((ROOT / "deploy" / "monitoring" / "prometheus.yml").read_text())
+PAGE = (ROOT / "web_client" / "js" / "api.js").read_text()
+
+# Each must be less than the next.
+CHAINS = {
+    "a worker is replaced, the request dropped, asked again, given up": (
+        b.RESPONSE,
+        b.QUEUE,
+        b.ANSWER,
+        b.REPLAY,
+        classifier.TIMEOUT,
+    ),
+    "a retrying client outlives a replay": (b.REPLAY, classifier.PATIENCE + classifier.TIMEOUT),
+    "a slow loader is no failed start": (b.STARTUP, b.READY),
+    "requests in flight end before their process is killed": (b.IN_FLIGHT, b.PROCESS_STOP),
+    "both processes end before stop gives up": (2 * b.PROCESS_STOP, b.SERVICE_STOP),
+    "a probe hears that its worker was replaced": (b.RESPONSE + b.QUEUE, b.PROBE),
+    "a worker that stands still is told within 15 s": (
+        b.PROBE_PAUSE + b.RESPONSE,
+        b.LATELY,
+        15 - b.PROBE_PAUSE,
+    ),
+    "TorchServe replaces a worker before it is ended itself": (
+        b.RESPONSE + b.QUEUE + b.LATELY,
+        b.NOTHING_SUCCEEDED,
+    ),
+    "a load is judged by its own time": (b.NOTHING_SUCCEEDED, b.STARTUP),
+    "scaling waits for a worker to load": (b.STARTUP, b.MANAGEMENT),
+    "a scrape ends before Prometheus gives up": (b.SCRAPE, b.SCRAPE_PROMETHEUS),
+    "the gateway hears from the supervisor before others give up": (
+        b.READY_ANSWER,
+        b.GATEWAY_CHECK,
+        b.STATUS,
+    ),
+    "the probe finds a place": (b.AT_ONCE, b.QUEUE_PLACES),
+    "the gateway refuses a body before TorchServe does": (b.LARGE_BODY, b.BODY, b.TORCHSERVE_BODY),
+    "a refused body is read to its end": (b.BODY, b.DRAINED_BODY),
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_order(chain: str) -> None:
+    values = CHAINS[chain]
+    assert list(values) == sorted(set(values))
+
+
+def test_what_the_archive_says() -> None:
+    assert MODEL["responseTimeout"] == b.RESPONSE
+    assert MODEL["clientTimeoutInMills"] == b.QUEUE * 1000
+    assert MODEL["startupTimeout"] == b.STARTUP
+
+
+def test_what_torchserve_is_told() -> None:
+    assert int(SERVER["job_queue_size"]) == b.QUEUE_PLACES
+    assert int(SERVER["max_request_size"]) == b.TORCHSERVE_BODY
+
+
+def test_what_prometheus_does() -> None:
+    """Its default of 10 s holds where the file says nothing else."""
+    assert "scrape_timeout" not in str(PROMETHEUS)
+    assert b.SCRAPE_PROMETHEUS == 10
+
+
+def test_the_page_waits_as_long_as_a_body_may_take() -> None:
+    assert f"const TIME_LIMIT = {b.REQUEST_BODY * 1000:_.0f};" in PAGE
+
+
+def test_the_gateway_has_no_bound_of_its_own() -> None:
+    text = CONFIG.read_text()
+    assert re.findall(r"^\t*[a-z_]+ \d+(?:ms|s|m)$", text, re.MULTILINE) == []
+    assert [name for name in _limits() if f"{{${name}}}" not in text] == []

@@ -1,0 +1,61 @@
+"""Ports belong to a service from the moment they are chosen."""
+
+import socket
+
+import pytest
+
+from scripts.serving.ports import Claims, free_port, listen
+from scripts.serving.variables import BadSetting
+
+
+@pytest.fixture
+def claims() -> Claims:
+    return Claims({"a": free_port(), "b": free_port()})
+
+
+def test_nobody_else_gets_a_claimed_port(claims: Claims) -> None:
+    wanted = claims["a"]
+    with pytest.raises(OSError, match="in use"), socket.socket() as other:
+        other.bind(("127.0.0.1", wanted))
+    rival = Claims({"a": wanted})
+    assert rival["a"] != wanted
+    rival.close()
+    claims.close()
+
+
+def test_the_process_that_it_is_for_can_bind_it(claims: Claims) -> None:
+    """With SO_REUSEADDR, as Java and Go do; clients reach that process, not the claim."""
+    address = ("127.0.0.1", claims["a"])
+    with (
+        socket.create_server(address) as server,
+        socket.create_connection(address, timeout=5) as client,
+    ):
+        client.sendall(b"x")
+        connection, _ = server.accept()
+        with connection:
+            assert connection.recv(1) == b"x"
+    # And again, when it was restarted.
+    socket.create_server(address).close()
+    claims.close()
+
+
+def test_a_taken_port_is_replaced() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        claims = Claims({"a": port, "b": port})
+        assert len({port, claims["a"], claims["b"]}) == 3
+        claims.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        ("127.0.0.1", "another program has this port. Choose another: make serve PORT="),
+        ("203.0.113.7", "HOST=203.0.113.7: this machine has no such address"),
+    ],
+)
+def test_a_door_that_can_not_be_opened(host: str, sentence: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BadSetting) as refused:
+        listen(host, taken.getsockname()[1])
+    assert sentence in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1

@@ -28,7 +28,7 @@ from benchmarks.monitored import MONITORING, Prometheus, watching
 from benchmarks.run import colour_jpegs
 from benchmarks.soak import Clients
 from scripts import ROOT
-from scripts.serving.management import Management
+from scripts.serving.management import Management, running
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
 
@@ -90,7 +90,7 @@ def traffic(
 ) -> tuple[tuple[float, float], list[tuple[float, str]]]:
     """Returns when it began and ended (Unix time), and what happened when."""
     management = Management.of(run)
-    clients, more = (Clients(run.state()["url"], pictures) for _ in range(2))
+    clients, more = (Clients(running(run).url, pictures) for _ in range(2))
     plan = [
         Event(0.2, "a worker is killed", lambda: os.kill(worker(management), signal.SIGKILL)),
         Event(0.4, "two workers", lambda: management.scale(2)),

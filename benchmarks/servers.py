@@ -20,7 +20,10 @@ from handler.labels import IMAGENET, read_labels
 from scripts import ROOT
 from scripts.packaging.reference import load_reference
 from scripts.serving.ports import free_port
+from scripts.serving.management import running
 from scripts.serving.run_directory import RunDirectory
+from scripts.serving.settings import Settings
+from scripts.serving.variables import without
 
 START_LIMIT = 120  # seconds until the first answer
 STOP_LIMIT = 30  # seconds
@@ -56,8 +59,8 @@ def ours(inputs: Inputs, precision: str, one_core: bool = False) -> Iterator[Run
         where = ["--run-directory", scratch]
         arguments = [*where, "--port", str(free_port())]
         arguments += ["--archive", str(inputs.archives[precision])]
-        # Whoever has a key for another service in the environment measures without one.
-        environment = {name: value for name, value in os.environ.items() if name != "ACCESS_KEY"}
+        # Whoever has settings for another service in the environment measures without them.
+        environment = without(Settings, os.environ)
         start = time.monotonic()
         subprocess.run(
             [*(("taskset", "-c", "0") if one_core else ()), *command, "start", *arguments],
@@ -68,12 +71,13 @@ def ours(inputs: Inputs, precision: str, one_core: bool = False) -> Iterator[Run
         )
         seconds = time.monotonic() - start
         try:
-            state, path = run.state(), "/predictions/resnet18"
+            state = running(run)
+            path = f"/predictions/{state.model}"
             urls = {
-                "gateway": (state["url"] + path, ""),
-                "direct": (state["inference"] + path, f"Bearer {run.key('inference')}"),
+                "gateway": (state.url + path, ""),
+                "direct": (state.inference + path, f"Bearer {run.key('inference')}"),
             }
-            yield Running(urls, state["pid"], seconds, logs=run.logs)
+            yield Running(urls, state.pid, seconds, logs=run.logs)
         finally:
             subprocess.run(
                 [*command, "stop", *where], cwd=ROOT, check=True, stdout=subprocess.DEVNULL

@@ -73,17 +73,25 @@ def configuration(
 
 
 def _site(settings: Settings) -> dict[str, str]:
-    """Address and TLS; HTTPS and TLS are whole lines of the Caddyfile, or nothing."""
+    """Address and TLS; HTTPS, TLS and REDIRECT are whole lines of the Caddyfile, or nothing."""
     if settings.domain is None:
-        return {"SITE": f"http://:{settings.port}", "HTTPS": "auto_https off", "TLS": ""}
-    # Caddy's own redirect from port 80, where the site has the port that browsers expect.
-    https = "" if settings.port == HTTPS_PORT else "auto_https disable_redirects\n"
+        return {
+            "SITE": f"http://:{settings.port}",
+            "HTTPS": "auto_https off",
+            "TLS": "",
+            "REDIRECT": "",
+        }
     key = settings.private_key or settings.certificate
+    redirect = (
+        f"http://:80 {{\n\tbind {settings.host}\n\tredir https://{settings.domain}{{uri}}\n}}\n"
+    )
     return {
         "SITE": f"https://{settings.domain}:{settings.port}, https://:{settings.port}",
         # A connection by IP address names no domain: the supervisor's own.
-        "HTTPS": f"{https}default_sni {settings.domain}",
+        "HTTPS": f"auto_https disable_redirects\ndefault_sni {settings.domain}",
         "TLS": f'tls "{settings.certificate}" "{key}"' if settings.certificate else "",
+        # Where the site has the port that browsers expect.
+        "REDIRECT": redirect if settings.port == HTTPS_PORT else "",
     }
 
 

@@ -44,4 +44,4 @@ def test_classify_says_what_failed(service: Service) -> None:
     assert "2 of 3 pictures failed" in err
     code, out, _ = classify(service, "--url", "http://127.0.0.1:1", "--patience", "0", "-")
     assert code == 1
-    assert "can't be reached" in out
+    assert "Can't reach" in out

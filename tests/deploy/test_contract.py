@@ -187,8 +187,8 @@ def test_page_headers(service: Service) -> None:
 
 
 def test_torchserve_wants_its_token(service: Service) -> None:
-    state = service.run.state()
-    for url in (f"{state['inference']}/predictions/resnet18", f"{state['management']}/models"):
+    state = service.state
+    for url in (f"{state.inference}/predictions/resnet18", f"{state.management}/models"):
         assert requests.post(url, CAT, timeout=10).status_code == 400
         assert re.match(r"http://127\.0\.0\.1:\d+/", url)
 

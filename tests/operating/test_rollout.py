@@ -105,7 +105,7 @@ def test_nothing_is_lost_while_it_changes(
             done = service.manage("rollout", str(archive), "--latency", "10")
             assert done.returncode == 1
             assert reason in done.stderr
-            assert "What served before goes on serving" in done.stderr
+            assert "The previous version keeps serving" in done.stderr
             assert [version["modelVersion"] for version in service.versions()] == ["2.0"]
             load.go_on(40)
 
@@ -139,7 +139,7 @@ def test_a_rollout_outlives_torchserve(open_service: Service, samples: list[byte
     [
         ("text", "not a TorchServe archive"),
         ("nowhere", "There is no"),
-        ("same version", "Version 1.0 is loaded already"),
+        ("same version", "Version 1.0 is already loaded"),
     ],
 )
 def test_what_is_no_new_version(
@@ -168,7 +168,7 @@ def test_beside(open_service: Service, int8_archive: Path, tmp_path: Path) -> No
     assert service.manage("default", "1.0").returncode == 0
     done = service.manage("default", "9.9")
     assert done.returncode == 1
-    assert "There is no version 9.9; there is 1.0, 5.0" in done.stderr
+    assert "There is no version 9.9; loaded: 1.0, 5.0" in done.stderr
 
 
 def test_bounds(open_service: Service, int8_archive: Path, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_bounds(open_service: Service, int8_archive: Path, tmp_path: Path) -> No
     expected.write_text('{"file": "cat.jpg", "items": [{"class_id": 1}]}\n')
     done = open_service.manage("rollout", str(archive), "--expected", str(expected))
     assert done.returncode == 1
-    assert "says nothing of astronaut.jpg" in done.stderr
+    assert "has no answers for astronaut.jpg" in done.stderr
     done = open_service.manage("rollout", str(archive), "--canaries", str(tmp_path))
     assert "no JPEGs or PNGs" in done.stderr
 

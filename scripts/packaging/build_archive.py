@@ -22,7 +22,7 @@ from tqdm import tqdm
 from handler import engines
 from handler.explanation import CLASSIFIER
 from handler.labels import IMAGENET, read_labels
-from handler.picture import Pixels
+from handler.resizing import Pixels
 from scripts import ROOT
 from scripts.packaging import calibration, export_ncnn, export_openvino
 from scripts.packaging.reference import Reference, load_reference

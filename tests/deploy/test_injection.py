@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from tests.conftest import SAMPLES, started
 from tests.deploy.test_access import exchange, parsed
-from tests.handler.test_picture import chunk, png_header, saved
+from tests.handler.pictures import chunk, png_header, saved
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 MARK = os.urandom(8).hex()

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handler.ballast import scans
+from handler.file_structure import jpeg_scans as scans
 from scripts import ROOT
 from scripts.serving.supervisor import MALLOC
-from tests.handler.test_picture import chunk, png_header, saved
+from tests.handler.pictures import chunk, png_header, saved
 
 LIMIT = 5_000_000  # bytes, of a body
 MEGABYTE = 1 << 20
@@ -202,7 +202,9 @@ import json, sys, time
 from pathlib import Path
 from handler.errors import ClientError
 from concurrent.futures import ThreadPoolExecutor
-from handler.picture import load
+from handler.preprocessing import Preprocessor
+
+load = Preprocessor(exact=True)
 
 def status(name):
     line = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith(name))

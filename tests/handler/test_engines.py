@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from handler import engines
+from handler.decoding import decode
 from handler.engines.ncnn import MEAN, STD
-from handler.picture import decode, network_input
-from scripts import export_ncnn
+from handler.resizing import network_input
+from scripts.packaging import export_ncnn
 from scripts.packaging.calibration import sample_crops
 from scripts.packaging.reference import WEIGHTS, Reference, torchvision
 from tests.conftest import ROOT

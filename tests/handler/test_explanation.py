@@ -8,10 +8,11 @@ import requests
 import torch
 from numpy.typing import NDArray
 
+from handler.decoding import decode
 from handler.explanation import class_activation_maps, explain
 from handler.labels import Label
-from handler.picture import decode, network_input
 from handler.ranking import rank
+from handler.resizing import network_input
 from scripts.packaging.reference import Reference, torchvision
 from tests.conftest import SAMPLES, Service, error
 

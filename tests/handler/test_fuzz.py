@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from handler import request
-from tests import fuzz
+from tests.handler import fuzz
 
 
 def test_seeds_are_read() -> None:
@@ -19,10 +19,10 @@ def test_mutated_bodies(tmp_path: Path) -> None:
 
 
 def test_a_fault_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(data: bytes, exact: bool) -> None:
+    def faulty(data: bytes) -> None:
         raise MemoryError if data else KeyError
 
-    monkeypatch.setattr(request, "load", faulty)
+    monkeypatch.setattr(fuzz, "preprocess", faulty)
     assert fuzz.outcome(b"x", "", "3") == "!MemoryError: "
     monkeypatch.setattr(request, "picture_bytes", lambda *_: b"")
     assert fuzz.outcome(b"x", "", "3") == "!internal error"

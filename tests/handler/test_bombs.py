@@ -254,7 +254,16 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measure]:
         process.stdin.close()
 
 
-@pytest.mark.parametrize("name", [*REFUSED, *EITHER])
+SLOW_TO_MAKE = {"WebP of 16,383 x 16,383"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW_TO_MAKE else ())
+        for name in [*REFUSED, *EITHER]
+    ],
+)
 def test_it_costs_little(measure: Measure, name: str) -> None:
     data = (REFUSED | EITHER)[name]()
     assert len(data) <= LIMIT
@@ -265,6 +274,7 @@ def test_it_costs_little(measure: Measure, name: str) -> None:
     assert memory < 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_the_largest_that_are_accepted(measure: Measure, name: str) -> None:
     data = ACCEPTED[name]()
@@ -286,6 +296,7 @@ def test_scans(frame: int, first_scan: int, expected: int) -> None:
     assert scans(b"\xff\xd8" + head + scan * 9) == expected
 
 
+@pytest.mark.slow
 def test_of_the_largest_one_is_decoded_at_a_time(measure: Measure) -> None:
     picture = ACCEPTED["WebP with alpha"]()
     _, _, alone = measure(picture)

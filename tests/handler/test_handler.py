@@ -51,7 +51,7 @@ def reference() -> Reference:
     return Reference(torchvision.models.resnet18(num_classes=5).state_dict())
 
 
-@pytest.fixture(scope="module", params=["ncnn", "openvino"])
+@pytest.fixture(scope="module", params=["ncnn", pytest.param("openvino", marks=pytest.mark.slow)])
 def directory(
     request: pytest.FixtureRequest, reference: Reference, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
@@ -100,14 +100,19 @@ def test_answer_agrees_with_pytorch(
     assert context.get_response_status(0) == (200, None)
 
 
+@pytest.fixture(scope="module")
+def single_answers(handler: ResNet18Handler) -> list[Any]:
+    """Those to the good requests, each in a batch of its own."""
+    return [answers(handler, [request])[0][0] for request in GOOD]
+
+
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
 def test_bad_requests_leave_their_neighbours_alone(
-    handler: ResNet18Handler, order: tuple[int, ...]
+    handler: ResNet18Handler, single_answers: list[Any], order: tuple[int, ...]
 ) -> None:
-    alone = [answers(handler, [request])[0][0] for request in GOOD]
-    assert [len(items) for items in alone] == [3, 5, 1]
+    assert [len(items) for items in single_answers] == [3, 5, 1]
     # Otherwise swapped answers would go unnoticed.
-    assert len({round(items[0]["confidence"], 3) for items in alone}) == 3
+    assert len({round(items[0]["confidence"], 3) for items in single_answers}) == 3
 
     batch: Batch = [(row, headers) for row, headers, *_ in BAD]
     places = dict(zip((0, 4, len(BAD) + 2), order, strict=True))  # first, among bad ones, last
@@ -121,7 +126,7 @@ def test_bad_requests_leave_their_neighbours_alone(
         assert context.get_response_content_type(i) == "application/json"
         assert context.get_response_headers(i)["x-model"] == CARD["name"]
         if i in places:
-            assert_same(document, alone[places[i]])
+            assert_same(document, single_answers[places[i]])
             assert context.get_response_status(i)[0] == 200
         else:
             *_, status, type = next(errors)

@@ -123,7 +123,7 @@ def mutated(source: random.Random, known: list[Input]) -> Input:
     return bytes(data), content_type, top_k
 
 
-def outcome(body: bytes, content_type: str, top_k: str) -> str:
+def result_of(body: bytes, content_type: str, top_k: str) -> str:
     """What came of it, or a finding that begins with '!'."""
     started = time.process_time()
     try:
@@ -146,7 +146,7 @@ def work(seed: int, inputs: int, directory: Path) -> None:
     for i in range(inputs):
         body, content_type, top_k = mutated(source, known)
         at_hand.write_bytes(body)
-        found = outcome(body, content_type, top_k)
+        found = result_of(body, content_type, top_k)
         if found.startswith("!"):
             (directory / f"finding-{seed}-{i}").write_bytes(body)
             found = f"{found} ({content_type}) finding-{seed}-{i}"
@@ -158,13 +158,13 @@ def work(seed: int, inputs: int, directory: Path) -> None:
 
 
 def run(inputs: int, seed: int, directory: Path, processes: int) -> Counter[str]:
-    """Counts of outcomes; findings begin with '!'."""
+    """Counts of results; findings begin with '!'."""
     total: Counter[str] = Counter()
-    share = -(-inputs // processes)
+    inputs_each = -(-inputs // processes)
     command = [sys.executable, "-m", "tests.handler.fuzz", "--work", "--directory", str(directory)]
     workers = [
         subprocess.Popen(
-            [*command, "--inputs", str(share), "--seed", str(seed + i)],
+            [*command, "--inputs", str(inputs_each), "--seed", str(seed + i)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # what libraries say of damaged files
@@ -172,7 +172,7 @@ def run(inputs: int, seed: int, directory: Path, processes: int) -> Counter[str]
         )
         for i in range(processes)
     ]
-    with tqdm(total=share * processes, unit="input", disable=not sys.stderr.isatty()) as bar:
+    with tqdm(total=inputs_each * processes, unit="input", disable=not sys.stderr.isatty()) as bar:
         for counts in lines(workers):
             total.update(counts)
             bar.update(sum(counts.values()))

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handler.file_structure import jpeg_scans as scans
 from scripts import ROOT
 from scripts.serving.supervisor import MALLOC
 from tests.handler.pictures import chunk, png_header, saved
@@ -79,7 +78,7 @@ def gif_frames() -> bytes:
 
 
 def gif_comments(blocks: int) -> bytes:
-    """Comments of so many blocks each before the first frame."""
+    """Comments of this many blocks each before the first frame."""
     plain = solid(8, 8, "P", "GIF")
     start = plain.index(b",")
     comment = b"!\xfe" + (b"\xff" + b"c" * 255) * blocks + b"\0"
@@ -240,7 +239,7 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measure]:
     ) as process:
 
         def measured(data: bytes, times: int = 1) -> tuple[str, float, float]:
-            """Outcome, seconds and MB of a file, so many times at once."""
+            """Outcome, seconds and MB of a file, this many times at once."""
             assert process.stdin and process.stdout
             path.write_bytes(data)
             process.stdin.write(f"{times} {path}\n")
@@ -283,17 +282,6 @@ def test_the_largest_that_are_accepted(measure: Measure, name: str) -> None:
     assert outcome == "accepted"
     assert seconds < 3
     assert memory < 1000
-
-
-@pytest.mark.parametrize(
-    ("frame", "first_scan", "expected"),
-    [(0xC0, 3, 1), (0xC0, 1, 9), (0xC1, 2, 9), (0xC2, 3, 9), (0xC4, 3, 1)],
-)
-def test_scans(frame: int, first_scan: int, expected: int) -> None:
-    """Of three components: all in one scan, which is then the last, or by and by."""
-    head = b"\xff" + bytes([frame]) + b"\0\x0b\x08\0\x10\0\x10\3" + b"\1\x11\0"
-    scan = b"\xff\xda\0\3" + bytes([first_scan]) + b"\0\xff\0"
-    assert scans(b"\xff\xd8" + head + scan * 9) == expected
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ def test_version_and_top_k(service: Service, address: str) -> None:
 
 
 def test_both_calls_in_one_batch(service: Service) -> None:
-    """Only who asks for maps gets them, whoever else is in the batch."""
+    """Only those who ask for maps get them, whoever else is in the batch."""
 
     def post(path: str) -> list[dict[str, object]]:
         items: list[dict[str, object]] = requests.post(service.url + path, CAT, timeout=60).json()

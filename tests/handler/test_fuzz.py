@@ -7,7 +7,7 @@ from tests.handler import fuzz
 
 
 def test_seeds_are_read() -> None:
-    assert {fuzz.outcome(*seed) for seed in fuzz.seeds()} == {"classified"}
+    assert {fuzz.result_of(*seed) for seed in fuzz.seeds()} == {"classified"}
 
 
 def test_mutated_bodies(tmp_path: Path) -> None:
@@ -23,6 +23,6 @@ def test_a_fault_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
         raise MemoryError if data else KeyError
 
     monkeypatch.setattr(fuzz, "preprocess", faulty)
-    assert fuzz.outcome(b"x", "", "3") == "!MemoryError: "
+    assert fuzz.result_of(b"x", "", "3") == "!MemoryError: "
     monkeypatch.setattr(request, "picture_bytes", lambda *_: b"")
-    assert fuzz.outcome(b"x", "", "3") == "!internal error"
+    assert fuzz.result_of(b"x", "", "3") == "!internal error"

@@ -59,7 +59,7 @@ WAIT = {"queue": 0.1, "batch": 0.001}
 
 
 def test_errors_are_counted_by_their_type(metrics: Metrics, recorders: dict[str, Recorder]) -> None:
-    """The operator sees internal errors beside what clients sent wrongly."""
+    """The operator sees internal errors next to clients' mistakes."""
     results = [EmptyBody(), InternalError(), classified(0.9), CorruptPicture("PNG"), EmptyBody()]
     metrics.batch_answered(results, [{}] * 5, STAGES)
     assert recorders["refused_total"].added == {

@@ -10,6 +10,7 @@ def test_seeds_are_read() -> None:
     assert {fuzz.result_of(*seed) for seed in fuzz.seeds()} == {"classified"}
 
 
+@pytest.mark.slow
 def test_mutated_bodies(tmp_path: Path) -> None:
     """The short form of `python -m tests.handler.fuzz --inputs 200000`."""
     total = fuzz.run(6_000, 0, tmp_path, 2)

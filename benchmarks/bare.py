@@ -20,12 +20,12 @@ from PIL import Image
 
 from handler import engines
 from handler.labels import read_labels
-from handler.picture import CROP, Pixels, crop_box
 from handler.ranking import rank
+from handler.resizing import CROP, Pixels, crop_box
 
 
 def pillow_input(data: bytes) -> Pixels:
-    """`handler.picture` with Pillow alone: uint8 [224, 224, 3]."""
+    """`handler.preprocessing` with Pillow alone: uint8 [224, 224, 3]."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
     box = crop_box(*image.size)
     return np.asarray(image.resize((CROP, CROP), Image.Resampling.BILINEAR, box))

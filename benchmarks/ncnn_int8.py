@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from handler import engines
 from handler.engines.ncnn import BIN, PARAM, Ncnn
-from handler.picture import Pixels
+from handler.resizing import Pixels
 from scripts import ROOT
 from scripts.packaging.calibration import from_folder
 

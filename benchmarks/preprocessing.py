@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from benchmarks.bare import pillow_input
-from handler.picture import decode, network_input
+from handler.decoding import decode
+from handler.resizing import network_input, resample_with_simd
 from scripts.packaging.reference import WEIGHTS
 
 SIZES = [(256, 192), (500, 375), (1024, 768), (2000, 1500), (4000, 3000), (8000, 6000)]
@@ -51,7 +52,7 @@ def exactly(data: bytes) -> Any:
 
 
 def with_simd(data: bytes) -> Any:
-    return network_input(*decode(data), exact=False)
+    return network_input(*decode(data), resample_with_simd)
 
 
 DECODERS: dict[str, Callable[[bytes], Any]] = {

@@ -19,8 +19,8 @@ import torch
 from handler.labels import IMAGENET, read_labels
 from scripts import ROOT
 from scripts.packaging.reference import load_reference
-from scripts.serving.ports import free_port
 from scripts.serving.management import running
+from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
 from scripts.serving.variables import without

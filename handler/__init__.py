@@ -1,4 +1,4 @@
-"""What runs inside a TorchServe worker: body in, picture, probabilities, ranked classes out.
+"""What runs inside a TorchServe worker: a request body in, ranked classes out.
 
 Nothing here imports torch: the archive's engine runs the network.
 """

@@ -1,4 +1,4 @@
-"""Every error a caller can cause: its status, its fixed word, and what to do about it.
+"""Every error a request is answered with: its status, its fixed word, and what to do about it.
 
 `type` is part of the HTTP contract: programs branch on it and the page translates it.
 """
@@ -6,15 +6,34 @@
 FORMATS = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
 
 
-class ClientError(Exception):
-    """A request that can't be answered as it stands; `str(error)` says what to do."""
+class RequestError(Exception):
+    """A request that is answered with an error; `str(error)` is for whoever sent it."""
+
+    status: int
+    type: str
+    phrase: str  # HTTP's reason, ASCII
+
+    def as_dict(self) -> dict[str, str | int]:
+        return {"code": self.status, "type": self.type, "message": str(self)}
+
+
+class InternalError(RequestError):
+    """Not the client's doing. The cause is logged, not told."""
+
+    status = 500
+    type = "internal_error"
+    phrase = "Internal Server Error"
+
+    def __init__(self) -> None:
+        super().__init__("The service failed on this request. Its log tells the operator why.")
+
+
+class ClientError(RequestError):
+    """A request that can't be answered as it is; `str(error)` says what to send instead."""
 
     status = 400
     type = "bad_request"
     phrase = "Bad Request"
-
-    def as_dict(self) -> dict[str, str | int]:
-        return {"code": self.status, "type": self.type, "message": str(self)}
 
 
 class EmptyBody(ClientError):
@@ -49,7 +68,7 @@ class BadBase64(ClientError):
     def __init__(self) -> None:
         super().__init__(
             "'data' is not valid base64. Send the picture's bytes in standard base64, "
-            "alone or as a data: URI."
+            "on their own or as a data: URI."
         )
 
 
@@ -67,8 +86,8 @@ class PictureTooLarge(ClientError):
 
     def __init__(self, width: int, height: int, limit: int) -> None:
         super().__init__(
-            f"The picture has {width} x {height} pixels; the limit is {limit:,}. "
-            "Send a smaller copy: the network looks at 224 x 224 pixels."
+            f"The picture has {width} x {height} pixels; the limit is {limit:,} in all. "
+            "Send a smaller copy: the network only looks at 224 x 224 pixels."
         )
 
 
@@ -79,8 +98,8 @@ class TooManyScans(ClientError):
 
     def __init__(self, scans: int) -> None:
         super().__init__(
-            f"The JPEG goes over all of its pixels {scans:,} times. "
-            "Send a smaller copy, or one that is saved as baseline JPEG."
+            f"Decoding this JPEG takes {scans:,} scans of all its pixels. "
+            "Send a smaller copy, or save it as a baseline JPEG."
         )
 
 
@@ -112,17 +131,6 @@ class CondemnedPicture(ClientError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Work on this picture failed twice in a way that nothing survives, so it is refused. "
-            "Save it again, as a JPEG for instance, and send the new file."
+            "This picture has crashed the service twice, so it is refused. "
+            "Save it again, for example as a JPEG, and send the new file."
         )
-
-
-class InternalError(ClientError):
-    """Not the caller's doing; here so that it reaches the caller in the same form."""
-
-    status = 500
-    type = "internal_error"
-    phrase = "Internal Server Error"
-
-    def __init__(self) -> None:
-        super().__init__("The service failed on this request. The operator finds why in its log.")

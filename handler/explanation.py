@@ -25,10 +25,10 @@ def class_activation_maps(feature_maps: Floats, weights: Floats) -> Floats:
 
     The feature maps [512, 7, 7], weighted by the class's row of the classifier [K, 512] and added
     up (Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016). In a
-    network that averages its feature maps before one linear layer, as this one, the mean of that
-    sum is the class's logit but for its bias, so the map is exact. What speaks against the class
-    counts as nothing and the greatest value becomes 1, which makes it equal to Grad-CAM
-    (Selvaraju et al., ICCV 2017). Where nothing speaks for a class, all is 0.
+    network that averages its feature maps before one linear layer, as this one does, the mean of
+    that sum is the class's logit without its bias, so the map is exact. What speaks against the
+    class counts as 0 and the greatest value becomes 1, which makes the map equal to Grad-CAM
+    (Selvaraju et al., ICCV 2017). Where nothing speaks for a class, its map is all 0.
     """
     maps: Floats = np.maximum(np.tensordot(weights, feature_maps, 1), 0)
     greatest = maps.max((1, 2), keepdims=True)

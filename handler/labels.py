@@ -1,4 +1,4 @@
-"""The classes' names, one a line: name, then optionally, after tabs, Chinese name and wnid."""
+"""The classes' names, one per line: name, then optionally, after tabs, Chinese name and wnid."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +24,7 @@ def read_labels(path: Path) -> list[Label]:
         if not columns[0] or len(columns) > 3:
             raise ValueError(
                 f"{path}, line {number}: expected a name, optionally followed by a tab and a "
-                f"Chinese name, and a tab and a wnid; found {line!r}"
+                f"Chinese name, then a tab and a wnid; found {line!r}"
             )
         name, name_zh, wnid = columns + [""] * (3 - len(columns))
         labels.append(Label(name, name_zh or None, wnid or None))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from handler.errors import BadBase64, BadJson, BadMultipart, EmptyBody
-from handler.picture import picture_format
+from handler.formats import picture_format
 
 FIELDS = ("data", "file")
 
@@ -24,8 +24,8 @@ def picture_bytes(row: Mapping[str, object], content_type: str = "") -> bytes:
     """Bytes of the picture in one TorchServe request.
 
     `row` maps field names to what TorchServe parsed: `body` for everything that came through the
-    gateway, the form's own names or an already parsed JSON object from clients that call
-    TorchServe directly. `content_type` is the client's. Raises a ClientError, by cause.
+    gateway; from clients that call TorchServe directly, the form's own names or a JSON object that
+    is already parsed. `content_type` is the client's. Raises a ClientError that names the cause.
     """
     value = next((row[name] for name in ("body", *FIELDS) if name in row), None)
     if isinstance(value, dict):
@@ -58,7 +58,7 @@ def _from_multipart(body: bytes, content_type: str) -> bytes:
     delimiter = b"\r\n--" + (boundary[1] or boundary[2]).encode()
     parts = (b"\r\n" + body).split(delimiter)
     if len(parts) < 3 or not parts[-1].startswith(b"--"):
-        raise BadMultipart("it does not end with its boundary, so a part of it is missing")
+        raise BadMultipart("it does not end with its boundary, so part of it is missing")
     for part in parts[1:-1]:
         head, blank_line, content = part.partition(b"\r\n\r\n")
         if not blank_line:
@@ -67,7 +67,7 @@ def _from_multipart(body: bytes, content_type: str) -> bytes:
             if not content:
                 raise EmptyBody
             return content
-    raise BadMultipart("it has no such field")
+    raise BadMultipart("none of its fields holds a picture")
 
 
 def _field_name(head: bytes) -> str:
@@ -91,7 +91,7 @@ def _from_json(body: bytes) -> bytes:
 def _from_object(document: Mapping[str, object]) -> bytes:
     text = document.get("data")
     if not isinstance(text, str):
-        raise BadJson("it has no text under 'data'")
+        raise BadJson("it has no string under 'data'")
     if text[:5].lower() == "data:":
         uri = _DATA_URI.match(text)
         if not uri:

@@ -1,14 +1,13 @@
 """A picture that kills its worker costs its sender an error, not the service its workers.
 
-What a worker has at hand stands in a file for as long as it works on it. Whoever finds such a file
-without its worker knows that one of these pictures may be the reason: they become suspects, which
-are worked on one by one, after the rest of their batch. A suspect whose worker dies again is
-condemned: it is refused from then on. A suspect that is answered is cleared; most workers die of
-something else.
+While a worker is busy, a file names what it is working on. Whoever finds such a file without its
+worker knows that one of these pictures may be the reason: they become suspects, which are worked on
+one by one, after the rest of their batch. A suspect whose worker dies again is condemned: it is
+refused from then on. A suspect that is answered is cleared; most workers die of something else.
 
-The workers of a model share a folder: a file `*.work` for each, which it holds locked (the kernel
-lets go when it dies, however it dies), and empty files `*.suspect` and `*.condemned`, named by the
-SHA-256 of the request's body.
+The workers of a model share a folder: a file `*.work` for each, which it keeps locked (the kernel
+unlocks it when the worker dies, however it dies), and empty files `*.suspect` and `*.condemned`,
+named by the SHA-256 of the request's body.
 """
 
 import fcntl
@@ -19,36 +18,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-DIGEST = hashlib.sha256().digest_size  # bytes
-NOTHING = bytes(DIGEST)  # stands for a request without a body, which kills nobody
-SIZE = 128 * DIGEST  # bytes, written before work is there: a disk that fills up changes nothing
+DIGEST_BYTES = hashlib.sha256().digest_size
+NO_BODY = bytes(DIGEST_BYTES)  # the digest of a request without a body, which kills no worker
+# A work file has its whole size from the beginning, so that a full disk changes nothing. It has
+# room for far more digests than a batch has requests.
+WORK_FILE_BYTES = 128 * DIGEST_BYTES
 
 
 def digest(row: Mapping[str, object]) -> bytes:
-    """Of the bytes in one TorchServe request."""
+    """The SHA-256 of the bytes in one TorchServe request."""
     bodies = [value for value in row.values() if isinstance(value, bytes | bytearray) and value]
     sha256 = hashlib.sha256()
     for body in bodies:
         sha256.update(body)
-    return sha256.digest() if bodies else NOTHING
+    return sha256.digest() if bodies else NO_BODY
 
 
 class Quarantine:
     def __init__(self, directory: Path) -> None:
-        """directory: shared by the model's workers; made where it is missing."""
+        """directory: shared by the model's workers; created where it is missing."""
         directory.mkdir(exist_ok=True)
         self._directory = directory
         self._suspects: set[bytes] = set()
         self._work, name = tempfile.mkstemp(".new", dir=directory)
         fcntl.flock(self._work, fcntl.LOCK_EX)
         self._write([])
-        # Locked before it has the name: unlocked it would look like a dead worker's.
+        # Locked before it has its name: unlocked, it would look like a dead worker's.
         self._own = Path(name).rename(Path(name).with_suffix(".work")).name
 
     def groups(self, digests: Sequence[bytes]) -> tuple[list[list[int]], list[int]]:
-        """A batch's places, in groups to be worked on one by one, and those of the condemned."""
+        """A batch's indices, in groups to be worked on one by one, and those of the condemned."""
         names = self._names()
-        if len(names) == 1:  # this worker's own file: as good as always
+        if len(names) == 1:  # this worker's own file: nearly always
             return [list(range(len(digests)))], []
         for name in names:
             if name.endswith(".work") and name != self._own:
@@ -62,7 +63,7 @@ class Quarantine:
 
     @contextmanager
     def at_work(self, digests: Sequence[bytes]) -> Iterator[None]:
-        """While these are worked on, which ends well or with an exception; all else is a death."""
+        """Around the work on these: it ends well or with an exception; all else is a death."""
         self._write(digests)
         try:
             yield
@@ -72,10 +73,10 @@ class Quarantine:
             self._file(digest, "suspect").unlink(missing_ok=True)
 
     def _write(self, digests: Sequence[bytes]) -> None:
-        os.pwrite(self._work, b"".join(digests).ljust(SIZE, b"\0"), 0)
+        os.pwrite(self._work, b"".join(digests).ljust(WORK_FILE_BYTES, b"\0"), 0)
 
     def _examine(self, work: Path) -> None:
-        """Draw the conclusions where the worker of that file is dead."""
+        """Draw the conclusions, if the worker of this file is dead."""
         try:
             descriptor = os.open(work, os.O_RDWR)
         except FileNotFoundError:  # another worker was faster
@@ -83,7 +84,8 @@ class Quarantine:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             content = os.read(descriptor, os.fstat(descriptor).st_size)
-            found = {content[i : i + DIGEST] for i in range(0, len(content), DIGEST)} - {NOTHING}
+            starts = range(0, len(content), DIGEST_BYTES)
+            found = {content[i : i + DIGEST_BYTES] for i in starts} - {NO_BODY}
             for digest in found:
                 suspect = self._file(digest, "suspect")
                 if len(found) == 1 and suspect.exists():
@@ -92,7 +94,7 @@ class Quarantine:
                 else:
                     suspect.touch()
             work.unlink(missing_ok=True)
-        except BlockingIOError:  # its worker lives
+        except BlockingIOError:  # its worker is alive
             return
         finally:
             os.close(descriptor)

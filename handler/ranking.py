@@ -24,7 +24,7 @@ Item = TypedDict(
 
 
 def parse_top_k(text: str | None, default: int, classes: int) -> int:
-    """How many items to answer with; `text` is the client's word, None where it said nothing."""
+    """How many items to answer with. text: what the client sent, None where it sent nothing."""
     if text is None:
         return min(default, classes)
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= classes):
@@ -33,7 +33,7 @@ def parse_top_k(text: str | None, default: int, classes: int) -> int:
 
 
 def rank(probabilities: NDArray[np.float32], labels: Sequence[Label], top_k: int) -> list[Item]:
-    """The `top_k` best classes, best first, equals in order of class_id.
+    """The `top_k` best classes, best first, ties in order of class_id.
 
     probabilities: float32 [classes], as many as labels.
     """

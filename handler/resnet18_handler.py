@@ -13,37 +13,45 @@ import numpy as np
 
 from handler import engines
 from handler.engines import Floats
-from handler.errors import ClientError, CondemnedPicture
+from handler.errors import CondemnedPicture, RequestError
 from handler.explanation import CLASSIFIER, explain
 from handler.labels import read_labels
+from handler.logs import log_failure
 from handler.metrics import Metrics
-from handler.picture import CROP
+from handler.model_card import read_model_card
+from handler.preprocessing import Preprocessor
 from handler.quarantine import Quarantine, digest
 from handler.ranking import rank
-from handler.request import ARRIVAL, READINESS, Classified, Prepared, lower_case, prepare
+from handler.request import (
+    ARRIVAL,
+    READINESS,
+    Classified,
+    Prepared,
+    Request,
+    Result,
+    lower_case,
+    prepare,
+)
+from handler.resizing import CROP
 from handler.timing import Timing, server_timing
 
 logger = logging.getLogger(__name__)
-
-Card = dict[str, Any]
-Outcome = Prepared | ClientError | Card
-Result = Classified | ClientError | Card
 
 
 class ResNet18Handler:
     """ImageNet preprocessing and top-k postprocessing around the archive's engine."""
 
     def initialize(self, context: Any) -> None:
-        """Load and warm up, once a worker."""
+        """Load and warm up, once per worker."""
         started = time.perf_counter()
         directory = Path(context.system_properties["model_dir"])
         self.top_k = int(context.model_yaml_config["handler"]["top_k"])
-        self.card: Card = json.loads((directory / "model_card.json").read_text("utf-8"))
+        self.card = read_model_card(directory)
         self.labels = read_labels(directory / "labels.tsv")
-        # Mapped: of 2 MB an explanation reads the rows of its classes.
+        # Mapped: an explanation reads only its classes' rows of 2 MB.
         self.classifier: Floats = np.load(directory / CLASSIFIER, mmap_mode="r")
         # At fp32 the answers are PyTorch's, close calls included; int8 itself differs by more.
-        self.exact = self.card["precision"] == "fp32"
+        self.preprocessor = Preprocessor(exact=self.card["precision"] == "fp32")
         threads = int(os.environ.get("THREADS") or len(os.sched_getaffinity(0)))
         self.engine = engines.load(self.card["engine"], directory, threads)
         self.quarantine = Quarantine(directory / "quarantine")
@@ -63,7 +71,7 @@ class ResNet18Handler:
         logging.getLogger("ts.metrics").setLevel(logging.INFO)
         logging.getLogger().setLevel(logging.WARNING)
         self.metrics = Metrics(context, self.card)
-        self.metrics.loaded(time.perf_counter() - started)
+        self.metrics.model_loaded(time.perf_counter() - started)
         self.idle_since = time.time()
 
     def warm_up(self) -> None:
@@ -73,99 +81,109 @@ class ResNet18Handler:
         logger.info("First inference took %.0f ms", (time.perf_counter() - started) * 1e3)
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
-        """Answer a batch; what is wrong with one request stays with that request."""
+        """Answer a batch, in which TorchServe mixes predictions and describe requests."""
+        requests = [
+            Request(i, row, lower_case(context.get_all_request_header(i)))
+            for i, row in enumerate(data)
+        ]
+        predictions = [request for request in requests if not request.is_describe]
+        answers = iter(self.predict(predictions, context) if predictions else ())
+        return [
+            self.respond(request, self.card, context) if request.is_describe else next(answers)
+            for request in requests
+        ]
+
+    def predict(self, requests: Sequence[Request], context: Any) -> list[bytes]:
+        """Classify pictures; what is wrong with one request stays with that request."""
         timing = Timing(self.idle_since)
-        headers = [lower_case(context.get_all_request_header(i)) for i in range(len(data))]
-        results = self.results(data, headers, timing)
-        with timing.share("postprocess"):
-            answers = self.postprocess(results, context)
-        self.account(results, headers, timing, context)
+        results = self.classify(requests, timing)
+        with timing.stage("postprocess"):
+            answers = self.postprocess(requests, results, context)
+        try:
+            self.report(requests, results, timing, context)
+        except Exception:  # no reason to withhold answers that are ready
+            log_failure("Reporting a batch's times and metrics failed")
         self.idle_since = time.time()
         return answers
 
-    def results(
-        self, data: list[dict[str, Any]], headers: Sequence[dict[str, str]], timing: Timing
-    ) -> list[Result]:
-        """What becomes of each request; those that may kill their worker go alone."""
-        digests = [digest(row) for row in data]
+    def classify(self, requests: Sequence[Request], timing: Timing) -> list[Result]:
+        """A result for each request; those that may kill their worker are worked on alone."""
+        digests = [digest(request.row) for request in requests]
         groups, condemned = self.quarantine.groups(digests)
         results: dict[int, Result] = {i: CondemnedPicture() for i in condemned}
         for group in groups:  # nearly always one
             with self.quarantine.at_work([digests[i] for i in group]):
-                with timing.share("preprocess"):
-                    rows = [data[i] for i in group]
-                    outcomes = self.preprocess(rows, [headers[i] for i in group])
-                with timing.share("inference"):
-                    results.update(zip(group, self.inference(outcomes), strict=True))
-        return [results[i] for i in range(len(data))]
+                with timing.stage("preprocess"):
+                    prepared = self.preprocess([requests[i] for i in group])
+                with timing.stage("inference"):
+                    results.update(zip(group, self.inference(prepared), strict=True))
+        return [results[i] for i in range(len(requests))]
 
-    def preprocess(
-        self, data: Sequence[dict[str, Any]], headers: Sequence[dict[str, str]]
-    ) -> list[Outcome]:
-        """Decode the batch in parallel."""
+    def preprocess(self, requests: Sequence[Request]) -> list[Prepared | RequestError]:
+        """Decode and resize the batch in parallel."""
 
-        def outcome(row: dict[str, Any], fields: dict[str, str]) -> Outcome:
-            # The describe API asks with this header and nothing else.
-            if not row and "describe" in fields:
-                return self.card
-            return prepare(row, fields, self.top_k, len(self.labels), self.exact)
+        def prepared(request: Request) -> Prepared | RequestError:
+            return prepare(request, self.preprocessor, self.top_k, len(self.labels))
 
-        parallel = self.decoders.map if len(data) > 1 else map
-        return list(parallel(outcome, data, headers))
+        parallel = self.decoders.map if len(requests) > 1 else map
+        return list(parallel(prepared, requests))
 
-    def inference(self, outcomes: Sequence[Outcome]) -> list[Result]:
-        """Each picture classified; what is none stays as it is."""
-        pictures = [o.picture.pixels for o in outcomes if isinstance(o, Prepared)]
+    def inference(self, prepared: Sequence[Prepared | RequestError]) -> list[Result]:
+        """Each picture classified; errors stay as they are."""
+        pictures = [each.picture.pixels for each in prepared if isinstance(each, Prepared)]
         outputs = zip(*self.engine.infer(np.stack(pictures)), strict=True) if pictures else iter(())
 
-        def result(outcome: Outcome) -> Result:
-            if not isinstance(outcome, Prepared):
-                return outcome
+        def result(each: Prepared | RequestError) -> Result:
+            if isinstance(each, RequestError):
+                return each
             # Copied: an engine may use the memory again for the next batch.
             probabilities, feature_maps = next(outputs)
-            maps = feature_maps.copy() if outcome.explain else None
-            return Classified(outcome, probabilities.copy(), maps)
+            maps = feature_maps.copy() if each.explain else None
+            return Classified(each, probabilities.copy(), maps)
 
-        return [result(outcome) for outcome in outcomes]
+        return [result(each) for each in prepared]
 
-    def postprocess(self, results: Sequence[Result], context: Any) -> list[bytes]:
-        """A JSON document and a status for each request of the batch."""
+    def postprocess(
+        self, requests: Sequence[Request], results: Sequence[Result], context: Any
+    ) -> list[bytes]:
+        """Ranked classes, or an error and its status, for each request."""
         answers = []
-        for i, result in enumerate(results):
-            context.set_response_content_type(i, "application/json")
-            # By this header the gateway tells the handler's answers from TorchServe's own.
-            context.set_response_header(i, "x-model", self.card["name"])
-            answer: Any = result
-            if isinstance(result, Classified):
-                answer = rank(result.probabilities, self.labels, result.request.top_k)
+        for request, result in zip(requests, results, strict=True):
+            document: object
+            if isinstance(result, RequestError):
+                context.set_response_status(result.status, result.phrase, request.position)
+                document = result.as_dict()
+            else:
+                items = rank(result.probabilities, self.labels, result.prepared.top_k)
                 if result.feature_maps is not None:
-                    answer = explain(answer, result.feature_maps, self.classifier)
-            elif isinstance(result, ClientError):
-                context.set_response_status(result.status, result.phrase, i)
-                answer = result.as_dict()
-            answers.append(json.dumps(answer, ensure_ascii=False).encode())
+                    items = explain(items, result.feature_maps, self.classifier)
+                document = items
+            answers.append(self.respond(request, document, context))
         return answers
 
-    def account(
-        self,
-        results: Sequence[Result],
-        headers: Sequence[dict[str, str]],
-        timing: Timing,
-        context: Any,
+    def respond(self, request: Request, document: object, context: Any) -> bytes:
+        """The body of an answer; its headers are set."""
+        context.set_response_content_type(request.position, "application/json")
+        # By this header the gateway tells the handler's answers from TorchServe's own.
+        context.set_response_header(request.position, "x-model", self.card["name"])
+        return json.dumps(document, ensure_ascii=False).encode()
+
+    def report(
+        self, requests: Sequence[Request], results: Sequence[Result], timing: Timing, context: Any
     ) -> None:
         """Tell each client where its time went, and count for the operator."""
-        waits = [timing.waits(fields.get(ARRIVAL, "")) for fields in headers]
-        for i, (result, wait) in enumerate(zip(results, waits, strict=True)):
-            shares = wait | timing.shares
+        waits = [timing.waits(request.headers.get(ARRIVAL, "")) for request in requests]
+        for request, result, wait in zip(requests, results, waits, strict=True):
+            stages = wait | timing.stages
             if isinstance(result, Classified):
                 # A part of preprocess, in which the whole batch is decoded.
-                shares["decode"] = result.request.picture.decode
-            context.set_response_header(i, "server-timing", server_timing(shares))
-        # The gateway's own questions would look like traffic.
-        asked = [i for i, fields in enumerate(headers) if READINESS not in fields]
-        if asked:
-            self.metrics.batch(
-                [results[i] for i in asked], [waits[i] for i in asked], timing.shares
+                stages["decode"] = result.prepared.picture.decode_seconds
+            context.set_response_header(request.position, "server-timing", server_timing(stages))
+        # The gateway's own requests would look like traffic.
+        counted = [i for i, request in enumerate(requests) if READINESS not in request.headers]
+        if counted:
+            self.metrics.batch_answered(
+                [results[i] for i in counted], [waits[i] for i in counted], timing.stages
             )
-        if len(asked) < len(headers):
-            self.metrics.readiness(len(headers) - len(asked))
+        if len(counted) < len(requests):
+            self.metrics.readiness_probes(len(requests) - len(counted))

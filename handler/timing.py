@@ -9,24 +9,24 @@ class Timing:
     """One batch's; each of its requests waits for the whole batch."""
 
     def __init__(self, idle_since: float) -> None:
-        """idle_since: when this worker had answered what it had before, in Unix time."""
+        """idle_since: when this worker had answered its previous batch, in Unix time."""
         self._idle_since = idle_since
         self._began = time.time()
-        self.shares: dict[str, float] = {}  # seconds
+        self.stages: dict[str, float] = {}  # seconds
 
     @contextmanager
-    def share(self, name: str) -> Iterator[None]:
-        """What runs inside is a part of that share."""
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes to this stage's."""
         started = time.perf_counter()
         yield
-        self.shares[name] = self.shares.get(name, 0) + time.perf_counter() - started
+        self.stages[name] = self.stages.get(name, 0) + time.perf_counter() - started
 
     def waits(self, arrival: str) -> dict[str, float]:
-        """Seconds from the arrival to the batch's begin: empty where the arrival is not known.
+        """Seconds from the arrival to the beginning of the batch; empty where it is not known.
 
         arrival: when the gateway handed the request on, in milliseconds of Unix time. Until the
-        worker had answered what it had before, the request was in the queue; from then on it waited
-        for its batch: for others to join it, and to be handed over.
+        worker had answered its previous batch, the request was in the queue; from then on it waited
+        for its own batch: for others to join it, and to be handed over.
         """
         if not (arrival.isascii() and arrival.isdigit() and len(arrival) < 16):
             return {}
@@ -35,6 +35,6 @@ class Timing:
         return {"queue": collected - arrived, "batch": self._began - collected}
 
 
-def server_timing(shares: Mapping[str, float]) -> str:
-    """Server-Timing (https://www.w3.org/TR/server-timing/), in milliseconds; shares in seconds."""
-    return ", ".join(f"{name};dur={seconds * 1e3:.1f}" for name, seconds in shares.items())
+def server_timing(stages: Mapping[str, float]) -> str:
+    """Server-Timing (https://www.w3.org/TR/server-timing/), in milliseconds; stages in seconds."""
+    return ", ".join(f"{name};dur={seconds * 1e3:.1f}" for name, seconds in stages.items())

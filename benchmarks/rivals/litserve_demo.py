@@ -20,8 +20,8 @@ from starlette.requests import Request
 from benchmarks.bare import pillow_input
 from handler import engines
 from handler.labels import read_labels
-from handler.picture import Pixels
 from handler.ranking import rank
+from handler.resizing import Pixels
 
 
 class ResNet18(litserve.LitAPI):  # type: ignore[misc]

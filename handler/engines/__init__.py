@@ -1,7 +1,7 @@
 """The seam between the handler and what runs the network.
 
 An archive's model card names its engine; adding one means a module here, a line in `load`, and an
-exporter in scripts/.
+exporter in scripts/packaging.
 """
 
 from pathlib import Path
@@ -10,13 +10,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.picture import Pixels
+from handler.resizing import Pixels
 
 Floats = NDArray[np.float32]
 
 
 class Engine(Protocol):
-    """Normalisation, network and softmax; the files it needs lie in the archive's root."""
+    """Normalisation, network and softmax; the files it needs are in the archive's root."""
 
     def infer(self, pictures: Pixels) -> tuple[Floats, Floats]:
         """Classify a batch.

@@ -1,4 +1,4 @@
-"""ncnn on CPU: Winograd convolutions, a quarter less time a picture than direct ones."""
+"""ncnn on CPU: Winograd convolutions take a quarter less time than direct ones."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,10 +8,10 @@ import ncnn
 import numpy as np
 
 from handler.engines import Floats
-from handler.picture import CROP, Pixels
+from handler.resizing import CROP, Pixels
 
-PARAM = "resnet18.ncnn.param"
-BIN = "resnet18.ncnn.bin"
+PARAM = "network.ncnn.param"
+BIN = "network.ncnn.bin"
 # The graph's blobs, as pnnx names them: input, then the outputs in their order.
 PICTURE, PROBABILITIES, FEATURE_MAPS = "in0", "out0", "out1"
 
@@ -21,7 +21,7 @@ STD = (0.229, 0.224, 0.225)
 
 
 class Ncnn:
-    """One picture at a time: a lone one on all threads, those of a batch each on its own thread."""
+    """One picture at a time: a single one on all threads, those of a batch on one thread each."""
 
     def __init__(self, directory: Path, threads: int) -> None:
         self._net = ncnn.Net()
@@ -43,26 +43,26 @@ class Ncnn:
 
     def infer(self, pictures: Pixels) -> tuple[Floats, Floats]:
         count = len(pictures)
-        # One that is left over when all threads had the same number gets all of them.
-        together = count - (count % self._threads == 1)
-        results = [*self._pool.map(self._one, pictures[:together])]
-        results += map(self._one, pictures[together:])
+        # One left over when all threads have had the same number gets all of them.
+        parallel = count - (count % self._threads == 1)
+        results = [*self._pool.map(self._infer_one, pictures[:parallel])]
+        results += map(self._infer_one, pictures[parallel:])
         probabilities, feature_maps = zip(*results, strict=True)
         return np.stack(probabilities), np.stack(feature_maps)
 
     def extractor(self, picture: Pixels) -> Any:
-        """What computes a blob of the graph, by its name, for uint8 [224, 224, 3]."""
+        """ncnn's extractor of any blob of the graph, by name, for uint8 [224, 224, 3]."""
         mat = ncnn.Mat.from_pixels(picture, ncnn.Mat.PixelType.PIXEL_RGB, CROP, CROP)
         mat.substract_mean_normalize([m * 255 for m in MEAN], [1 / (s * 255) for s in STD])
         extractor = self._net.create_extractor()
         extractor.input(PICTURE, mat)
         return extractor
 
-    def _one(self, picture: Pixels) -> tuple[Floats, Floats]:
+    def _infer_one(self, picture: Pixels) -> tuple[Floats, Floats]:
         extractor = self.extractor(picture)
         _, feature_maps = extractor.extract(FEATURE_MAPS)
         _, probabilities = extractor.extract(PROBABILITIES)
-        # Copies: the memory is the extractor's.
+        # Copied: the memory is the extractor's.
         return np.array(probabilities), np.array(feature_maps)
 
 

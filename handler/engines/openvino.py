@@ -5,9 +5,9 @@ from pathlib import Path
 import openvino as ov
 
 from handler.engines import Floats
-from handler.picture import Pixels
+from handler.resizing import Pixels
 
-GRAPH = "resnet18.xml"  # its weights lie beside it, as resnet18.bin
+GRAPH = "network.xml"  # its weights are beside it, in network.bin
 
 
 class OpenVino:

@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from handler.decoding import decode
 from handler.errors import ClientError
-from handler.picture import Pixels, decode, network_input, picture_format
+from handler.formats import picture_format
+from handler.resizing import Pixels, network_input
 from scripts import SAMPLES
 
-MOST = 300  # pictures that calibrate: NNCF's own default; more change little
-FEWEST = 20  # pictures in a folder: with fewer, agreement says nothing
+MAX_CALIBRATING = 300  # pictures: NNCF's own default; more change little
+MIN_PICTURES = 20  # in a folder: with fewer, agreement says nothing
 
 
 @dataclass(frozen=True)
-class Calibration:
+class CalibrationPictures:
     """Pixels are uint8 [N, 224, 224, 3]."""
 
     calibrating: Pixels
@@ -25,32 +27,32 @@ class Calibration:
     origin: str
 
 
-def from_folder(folder: Path, classes: int) -> Calibration:
+def from_folder(folder: Path, classes: int) -> CalibrationPictures:
     """Every second picture of a folder, subfolders included, calibrates; the others judge.
 
     A table labels.tsv in it (columns file and class_id) gives the right classes.
-    Raises ValueError where there is too little to work with.
+    Raises ValueError where there are too few pictures.
     """
     if not folder.is_dir():
         raise ValueError(f"CALIBRATION={folder}: there is no such folder")
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and _is_picture(path))
-    stride = max(1, len(paths) // (2 * MOST))
+    stride = max(1, len(paths) // (2 * MAX_CALIBRATING))
     known = _class_ids(folder, classes)
     pixels, class_ids, unreadable = [], [], 0
-    for path in tqdm(paths[::stride][: 2 * MOST], desc="read pictures", unit="picture"):
+    for path in tqdm(paths[::stride][: 2 * MAX_CALIBRATING], desc="read pictures", unit="picture"):
         try:
             pixels.append(network_input(*decode(path.read_bytes())))
         except ClientError:
             unreadable += 1
             continue
         class_ids.append(known.get(path.relative_to(folder).as_posix()))
-    if len(pixels) < FEWEST:
+    if len(pixels) < MIN_PICTURES:
         raise ValueError(
-            f"CALIBRATION={folder} has {len(pixels)} pictures that can be read. At least {FEWEST} "
-            "are needed, 200 or more are better, and of the kind the service will see"
+            f"CALIBRATION={folder} has {len(pixels)} readable pictures. At least {MIN_PICTURES} "
+            "are needed; 200 or more, of the kind the service will see, are better"
         )
     judged = [class_id for class_id in class_ids[1::2] if class_id is not None]
-    return Calibration(
+    return CalibrationPictures(
         np.stack(pixels[::2]),
         np.stack(pixels[1::2]),
         judged if len(judged) == len(pixels[1::2]) else None,
@@ -58,13 +60,13 @@ def from_folder(folder: Path, classes: int) -> Calibration:
     )
 
 
-def from_samples() -> Calibration:
+def from_samples() -> CalibrationPictures:
     """Windows of the project's own photographs, for people who have no others at hand.
 
-    The judging windows are nearly whole photographs, as a service sees them: half of one is often
-    of two classes at once, about which the precisions may well disagree.
+    The judging windows are nearly whole photographs, as a service sees them: half a photograph
+    often shows two classes at once, on which the precisions may well disagree.
     """
-    return Calibration(
+    return CalibrationPictures(
         np.stack([window for path in _samples() for window in _windows(path, 5, 0.6)]),
         np.stack([window for path in _samples() for window in _windows(path, 4, 0.9)]),
         None,
@@ -73,7 +75,7 @@ def from_samples() -> Calibration:
 
 
 def sample_crops() -> Pixels:
-    """24 real pictures for the network: each sample whole, and three windows of it."""
+    """24 real pictures as the network sees them: each sample whole, and three windows of it."""
     crops = []
     for path in _samples():
         image = decode(path.read_bytes()).image
@@ -108,7 +110,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _class_ids(folder: Path, classes: int) -> dict[str, int]:
-    """File to class_id, or nothing where the table is absent or of another set of classes."""
+    """File to class_id; empty where there is no table, or one for another set of classes."""
     table = folder / "labels.tsv"
     if not table.is_file():
         return {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from handler.engines.ncnn import BIN, PARAM
-from handler.picture import CROP
+from handler.resizing import CROP
 from scripts.packaging.reference import Reference
 
 
@@ -18,7 +18,7 @@ def export(reference: Reference, directory: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="pnnx-") as scratch:
         traced = Path(scratch, "network.pt")
         with warnings.catch_warnings():
-            # pnnx reads TorchScript alone, whatever torch says of its future.
+            # pnnx reads nothing but TorchScript, which torch calls deprecated.
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             example = torch.zeros(1, 3, CROP, CROP)
             torch.jit.trace(reference.network, example).save(traced)  # type: ignore[no-untyped-call]

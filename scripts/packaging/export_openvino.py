@@ -8,16 +8,16 @@ from pathlib import Path
 
 import torch
 
-# OpenVINO's and NNCF's tools report their use to their makers. Without this package they don't.
+# OpenVINO's and NNCF's tools report their use to their makers, unless this package is missing.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino as ov  # noqa: E402
 
 from handler.engines.openvino import GRAPH  # noqa: E402
-from handler.picture import CROP, Pixels  # noqa: E402
+from handler.resizing import CROP, Pixels  # noqa: E402
 from scripts.packaging.reference import Reference  # noqa: E402
 
-# A processor without VNNI adds products in 16 bits, which overflow with the weights' whole range of
-# 8 bits. With half of it in every layer ("enable", NNCF's name) they can't, so that every processor
+# A processor without VNNI adds products in 16 bits, which overflow if weights use all of their 8
+# bits. With half the range in every layer (NNCF's "enable") they can't, so that every processor
 # gives the same answers; with half in the first layer alone, NNCF's default, they rarely do.
 OVERFLOW_FIX = "enable"
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 def _import_torchvision() -> tuple[ModuleType, Any]:
     """torchvision, also where its wheel is linked against CUDA and torch is a CPU build.
 
-    Its C++ operators are missing then, and the import fails for want of their schemas (declared
-    here as in torchvision/csrc/ops). Models, weights and transforms need none of the operators.
-    Returns the module and what keeps the schemas alive.
+    Its C++ operators are missing then, and the import fails because it has no schemas for them.
+    Declared here, as in torchvision/csrc/ops, they are enough: models, weights and transforms need
+    no operator. Returns the module and what keeps the schemas alive.
     """
     library = None
     try:

@@ -41,7 +41,7 @@ def resolve(named: Path | None) -> Path:
             f"  {WEIGHTS.url}  ({error})\n"
             "Either of these solves it:\n"
             "  make archive WEIGHTS=path/to/resnet18-weights.pth\n"
-            f"  curl --create-dirs -o {cached} {WEIGHTS.url}   # where there is a network"
+            f"  curl --create-dirs -o {cached} {WEIGHTS.url}   # if there is a network"
         ) from error
     return _checked(cached, "downloaded by torchvision")
 
@@ -50,9 +50,10 @@ def _checked(path: Path, origin: str) -> Path:
     promised = _HASH.search(path.name)
     if promised and not (actual := sha256(path)).startswith(promised[1]):
         raise WeightsError(
-            f"{path}: its name promises a sha256 that begins with {promised[1]}, but the file's is "
-            f"{actual[:8]}… It is damaged or not what it says: delete it and get it again"
+            f"{path}: its name promises a sha256 that begins with {promised[1]}, but the file's "
+            f"begins with {actual[:8]}. It is damaged or not what its name says: delete it and "
+            "download it again"
         )
-    note = "its hash is right" if promised else "its name carries no hash to check"
+    note = "its hash is right" if promised else "its name has no hash to check it against"
     print(f"weights: {path} ({origin}; {note})", flush=True)
     return path

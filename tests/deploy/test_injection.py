@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from scripts import SAMPLES
 from tests.deploy.test_access import exchange, parsed
-from tests.handler.test_picture import chunk, png_header, saved
+from tests.handler.pictures import chunk, png_header, saved
 from tests.service import started
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()

@@ -1,8 +1,6 @@
 """Logs for machines: a JSON object a line, and the name of the request that it is about."""
 
 import json
-import logging
-import re
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -11,7 +9,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from handler.logs import log_failure
 from scripts import SAMPLES
 from tests.service import Service, started, wait_until
 
@@ -26,11 +23,11 @@ def faulty(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w") as target:
         for name in source.namelist():
             data = source.read(name)
-            if name == "handler/request.py":
+            if name == "handler/preprocessing.py":
                 data += (
-                    "\n_load = load\ndef load(data, exact):\n"
+                    "\n_preprocess = Preprocessor.__call__\ndef faulty(self, data):\n"
                     f"    if data.endswith({FAULT!r}):\n        raise KeyError('line\\n[PID]1')\n"
-                    "    return _load(data, exact)\n"
+                    "    return _preprocess(self, data)\nPreprocessor.__call__ = faulty\n"
                 ).encode()
             target.writestr(name, data)
     with started(path, tmp_path_factory.mktemp("run")) as service:
@@ -133,15 +130,3 @@ def test_access_log_tells_no_secret(faulty: Service) -> None:
     text = (faulty.run.logs / "access.log").read_text()
     assert "hidden" not in text
     assert (faulty.run.key("inference") or "-") not in text
-
-
-@pytest.mark.parametrize("request_id", [None, "", "a\n[PID]1", "x" * 65])
-def test_a_name_that_is_none_is_not_logged(
-    caplog: pytest.LogCaptureFixture, request_id: str | None
-) -> None:
-    with caplog.at_level(logging.ERROR):
-        try:
-            raise ValueError("a\nb")
-        except ValueError:
-            log_failure("It failed", request_id)
-    assert re.fullmatch(r"\[-\] It failed: \".*ValueError: a\\nb\\n\"", caplog.messages[0])

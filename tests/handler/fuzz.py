@@ -1,10 +1,10 @@
 """Mutate request bodies and look for what the handler's parser and decoders do not survive.
 
-`python -m tests.handler.fuzz --inputs 200000` runs in one process a core, each with a seed of its
-own, and prints what came of the inputs. Anything but a picture or a ClientError is a finding, and so are
-the death of a process and an input that takes longer than SLOW: the input is saved, and the exit
-status is 1. The decoders are C libraries without instrumentation, so that coverage can't guide it:
-the seeds are one of every format and body form, and the mutations know lengths and dimensions.
+`python -m tests.handler.fuzz --inputs 200000` runs in one process per core, each with a seed of its
+own, and prints what came of the inputs. Anything but a picture or a ClientError is a finding, and
+so are the death of a process and an input that takes longer than SLOW: the input is saved, and the
+exit status is 1. The decoders are C libraries without instrumentation, so coverage can't guide it:
+there is a seed of every format and body form, and the mutations know lengths and dimensions.
 """
 
 import argparse
@@ -25,13 +25,15 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from handler.errors import ClientError, InternalError
-from handler.request import Prepared, prepare
+from handler.errors import ClientError
+from handler.preprocessing import Preprocessor
+from handler.request import Prepared, Request, prepare
 from scripts import ROOT
 
 SLOW = 2.0  # seconds of CPU
 FORM = "multipart/form-data; boundary=x"
 Input = tuple[bytes, str, str]  # body, content type, top_k
+preprocess = Preprocessor(exact=False)
 
 
 def seeds() -> list[Input]:
@@ -121,19 +123,19 @@ def mutated(source: random.Random, known: list[Input]) -> Input:
     return bytes(data), content_type, top_k
 
 
-def outcome(body: bytes, content_type: str, top_k: str) -> str:
+def result_of(body: bytes, content_type: str, top_k: str) -> str:
     """What came of it, or a finding that begins with '!'."""
     started = time.process_time()
     try:
         headers = {"x-client-content-type": content_type} | ({"x-top-k": top_k} if top_k else {})
-        result = prepare({"body": body}, headers, 3, 1000, exact=False)
+        result = prepare(Request(0, {"body": body}, headers), preprocess, 3, 1000)
     except Exception as error:
         return f"!{type(error).__name__}: {error}"
     if time.process_time() - started > SLOW:
         return f"!took {time.process_time() - started:.1f} s"
-    if isinstance(result, InternalError) or not isinstance(result, Prepared | ClientError):
-        return "!internal error"
-    return "classified" if isinstance(result, Prepared) else result.type
+    if isinstance(result, Prepared):
+        return "classified"
+    return result.type if isinstance(result, ClientError) else "!internal error"
 
 
 def work(seed: int, inputs: int, directory: Path) -> None:
@@ -144,7 +146,7 @@ def work(seed: int, inputs: int, directory: Path) -> None:
     for i in range(inputs):
         body, content_type, top_k = mutated(source, known)
         at_hand.write_bytes(body)
-        found = outcome(body, content_type, top_k)
+        found = result_of(body, content_type, top_k)
         if found.startswith("!"):
             (directory / f"finding-{seed}-{i}").write_bytes(body)
             found = f"{found} ({content_type}) finding-{seed}-{i}"
@@ -156,13 +158,13 @@ def work(seed: int, inputs: int, directory: Path) -> None:
 
 
 def run(inputs: int, seed: int, directory: Path, processes: int) -> Counter[str]:
-    """Counts of outcomes; findings begin with '!'."""
+    """Counts of results; findings begin with '!'."""
     total: Counter[str] = Counter()
-    share = -(-inputs // processes)
+    inputs_each = -(-inputs // processes)
     command = [sys.executable, "-m", "tests.handler.fuzz", "--work", "--directory", str(directory)]
     workers = [
         subprocess.Popen(
-            [*command, "--inputs", str(share), "--seed", str(seed + i)],
+            [*command, "--inputs", str(inputs_each), "--seed", str(seed + i)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # what libraries say of damaged files
@@ -170,7 +172,7 @@ def run(inputs: int, seed: int, directory: Path, processes: int) -> Counter[str]
         )
         for i in range(processes)
     ]
-    with tqdm(total=share * processes, unit="input", disable=not sys.stderr.isatty()) as bar:
+    with tqdm(total=inputs_each * processes, unit="input", disable=not sys.stderr.isatty()) as bar:
         for counts in lines(workers):
             total.update(counts)
             bar.update(sum(counts.values()))

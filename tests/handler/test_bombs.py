@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handler.ballast import scans
 from scripts import ROOT
-from scripts.serving.supervisor import MALLOC
-from tests.handler.test_picture import chunk, png_header, saved
+from scripts.serving.torchserve import MALLOC
+from tests.handler.pictures import chunk, png_header, saved
 
 LIMIT = 5_000_000  # bytes, of a body
 MEGABYTE = 1 << 20
@@ -79,7 +78,7 @@ def gif_frames() -> bytes:
 
 
 def gif_comments(blocks: int) -> bytes:
-    """Comments of so many blocks each before the first frame."""
+    """Comments of this many blocks each before the first frame."""
     plain = solid(8, 8, "P", "GIF")
     start = plain.index(b",")
     comment = b"!\xfe" + (b"\xff" + b"c" * 255) * blocks + b"\0"
@@ -202,7 +201,9 @@ import json, sys, time
 from pathlib import Path
 from handler.errors import ClientError
 from concurrent.futures import ThreadPoolExecutor
-from handler.picture import load
+from handler.preprocessing import Preprocessor
+
+load = Preprocessor(exact=True)
 
 def status(name):
     line = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith(name))
@@ -238,7 +239,7 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measure]:
     ) as process:
 
         def measured(data: bytes, times: int = 1) -> tuple[str, float, float]:
-            """Outcome, seconds and MB of a file, so many times at once."""
+            """Outcome, seconds and MB of a file, this many times at once."""
             assert process.stdin and process.stdout
             path.write_bytes(data)
             process.stdin.write(f"{times} {path}\n")
@@ -252,7 +253,16 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measure]:
         process.stdin.close()
 
 
-@pytest.mark.parametrize("name", [*REFUSED, *EITHER])
+SLOW_TO_MAKE = {"WebP of 16,383 x 16,383"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW_TO_MAKE else ())
+        for name in [*REFUSED, *EITHER]
+    ],
+)
 def test_it_costs_little(measure: Measure, name: str) -> None:
     data = (REFUSED | EITHER)[name]()
     assert len(data) <= LIMIT
@@ -263,6 +273,7 @@ def test_it_costs_little(measure: Measure, name: str) -> None:
     assert memory < 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_the_largest_that_are_accepted(measure: Measure, name: str) -> None:
     data = ACCEPTED[name]()
@@ -273,17 +284,7 @@ def test_the_largest_that_are_accepted(measure: Measure, name: str) -> None:
     assert memory < 1000
 
 
-@pytest.mark.parametrize(
-    ("frame", "first_scan", "expected"),
-    [(0xC0, 3, 1), (0xC0, 1, 9), (0xC1, 2, 9), (0xC2, 3, 9), (0xC4, 3, 1)],
-)
-def test_scans(frame: int, first_scan: int, expected: int) -> None:
-    """Of three components: all in one scan, which is then the last, or by and by."""
-    head = b"\xff" + bytes([frame]) + b"\0\x0b\x08\0\x10\0\x10\3" + b"\1\x11\0"
-    scan = b"\xff\xda\0\3" + bytes([first_scan]) + b"\0\xff\0"
-    assert scans(b"\xff\xd8" + head + scan * 9) == expected
-
-
+@pytest.mark.slow
 def test_of_the_largest_one_is_decoded_at_a_time(measure: Measure) -> None:
     picture = ACCEPTED["WebP with alpha"]()
     _, _, alone = measure(picture)

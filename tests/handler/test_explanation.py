@@ -8,12 +8,14 @@ import requests
 import torch
 from numpy.typing import NDArray
 
+from handler.decoding import decode
 from handler.explanation import class_activation_maps, explain
 from handler.labels import Label
-from handler.picture import decode, network_input
 from handler.ranking import rank
+from handler.resizing import network_input
+from scripts import SAMPLES
 from scripts.packaging.reference import Reference, torchvision
-from tests.conftest import SAMPLES, Service, error
+from tests.service import Service, error
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 PREDICTION, EXPLANATION = "/predictions/resnet18", "/explanations/resnet18"
@@ -80,7 +82,7 @@ def test_version_and_top_k(service: Service, address: str) -> None:
 
 
 def test_both_calls_in_one_batch(service: Service) -> None:
-    """Only who asks for maps gets them, whoever else is in the batch."""
+    """Only those who ask for maps get them, whoever else is in the batch."""
 
     def post(path: str) -> list[dict[str, object]]:
         items: list[dict[str, object]] = requests.post(service.url + path, CAT, timeout=60).json()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.quarantine import NOTHING, Quarantine, digest
+from handler.quarantine import NO_BODY, Quarantine, digest
 from scripts import ROOT
 
 A, B, C = (digest({"body": name}) for name in (b"a", b"b", b"c"))
@@ -99,7 +99,7 @@ def test_a_stopped_worker_is_no_dead_one(tmp_path: Path) -> None:
 
 
 def test_requests_without_a_body_are_never_suspected(tmp_path: Path) -> None:
-    assert digest({}) == digest({"body": b""}) == NOTHING
+    assert digest({}) == digest({"body": b""}) == NO_BODY
     for _ in range(2):
-        die(tmp_path, [NOTHING])
-    assert Quarantine(tmp_path).groups([NOTHING]) == ([[0]], [])
+        die(tmp_path, [NO_BODY])
+    assert Quarantine(tmp_path).groups([NO_BODY]) == ([[0]], [])

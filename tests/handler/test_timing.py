@@ -4,21 +4,22 @@ import time
 import pytest
 
 from handler.timing import Timing, server_timing
-from tests.conftest import SAMPLES, Service
+from scripts import SAMPLES
+from tests.service import Service
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 
 
-def shares(header: str) -> dict[str, float]:
+def stages(header: str) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r"(\w+);dur=([\d.]+)", header)}
 
 
-def test_shares_add_up(service: Service) -> None:
+def test_stages_add_up(service: Service) -> None:
     for _ in range(5):
         started = time.perf_counter()
         response = service.predict(CAT)
         total = (time.perf_counter() - started) * 1e3
-        parts = shares(response.headers["server-timing"])
+        parts = stages(response.headers["server-timing"])
         assert list(parts) == [
             *("queue", "batch", "preprocess", "inference", "postprocess", "decode", "torchserve")
         ]
@@ -33,12 +34,12 @@ def test_shares_add_up(service: Service) -> None:
 def test_errors_have_it_too(service: Service) -> None:
     response = service.predict(b"no picture")
     assert response.status_code == 415
-    assert "queue" in shares(response.headers["server-timing"])
+    assert "queue" in stages(response.headers["server-timing"])
 
 
 def test_a_clients_own_arrival_is_not_believed(service: Service) -> None:
     response = service.predict(CAT, headers={"X-Request-Start": "1000"})
-    parts = shares(response.headers["server-timing"])
+    parts = stages(response.headers["server-timing"])
     assert parts["queue"] + parts["batch"] < 10_000
 
 

@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handler.picture import decode, network_input
-from scripts.packaging.calibration import FEWEST, from_folder, from_samples
-from tests.conftest import SAMPLES
+from handler.decoding import decode
+from handler.resizing import network_input
+from scripts import SAMPLES
+from scripts.packaging.calibration import MIN_PICTURES, from_folder, from_samples
 
 CAT, COFFEE = ((SAMPLES / f"{name}.jpg").read_bytes() for name in ("cat", "coffee"))
 
@@ -13,7 +14,7 @@ CAT, COFFEE = ((SAMPLES / f"{name}.jpg").read_bytes() for name in ("cat", "coffe
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Cats at even places, cups at odd ones."""
-    for i in range(FEWEST):
+    for i in range(MIN_PICTURES):
         (tmp_path / f"{i:03}.jpg").write_bytes(COFFEE if i % 2 else CAT)
     return tmp_path
 
@@ -23,22 +24,22 @@ def test_every_second_picture_calibrates(folder: Path) -> None:
     (folder / "zz.jpg").write_bytes(CAT[:5000])
     pictures = from_folder(folder, 1000)
     for pixels, data in ((pictures.calibrating, CAT), (pictures.judging, COFFEE)):
-        assert pixels.shape == (FEWEST / 2, 224, 224, 3)
+        assert pixels.shape == (MIN_PICTURES / 2, 224, 224, 3)
         assert all(np.array_equal(each, network_input(*decode(data))) for each in pixels)
     assert pictures.class_ids is None
     assert pictures.origin == f"half of {folder.name}/, 1 unreadable left out"
 
 
 def test_a_table_gives_the_right_classes(folder: Path) -> None:
-    rows = [f"{i:03}.jpg\t{i}" for i in range(FEWEST)]
+    rows = [f"{i:03}.jpg\t{i}" for i in range(MIN_PICTURES)]
     (folder / "labels.tsv").write_text("\n".join(["file\tclass_id", *rows]) + "\n")
-    assert from_folder(folder, 1000).class_ids == list(range(1, FEWEST, 2))
-    assert from_folder(folder, FEWEST - 1).class_ids is None, "a table of other classes"
+    assert from_folder(folder, 1000).class_ids == list(range(1, MIN_PICTURES, 2))
+    assert from_folder(folder, MIN_PICTURES - 1).class_ids is None, "a table of other classes"
 
 
 def test_too_few_pictures(folder: Path) -> None:
     (folder / "000.jpg").unlink()
-    with pytest.raises(ValueError, match=f"has {FEWEST - 1} pictures that can be read"):
+    with pytest.raises(ValueError, match=f"has {MIN_PICTURES - 1} readable pictures"):
         from_folder(folder, 1000)
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from handler.errors import ClientError
-from handler.picture import crop_box
+from handler.errors import ClientError, InternalError
+from handler.resizing import crop_box
 from scripts import ROOT, SAMPLES
 from tests.service import Service
 from tests.web_client.browser import (
@@ -518,7 +518,7 @@ def test_every_error_has_its_sentences(page: Page) -> None:
     """In both languages, for each `type` of the contract."""
     caddyfile = (ROOT / "deploy" / "gateway" / "Caddyfile").read_text()
     types = {*re.findall(r"refuse \d+ (\w+)", caddyfile)}
-    types |= {kind.type for kind in ClientError.__subclasses__()}
+    types |= {kind.type for kind in (InternalError, *ClientError.__subclasses__())}
     assert {"busy", "corrupt_picture", "internal_error", "unauthorized", "wrong_host"} <= types
     missing = page.evaluate(
         """async types => {

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from handler.picture import picture_format
+from handler.formats import picture_format
 from handler.timing import Timing, server_timing
 from scripts import SAMPLES
 from tests.service import Service
@@ -168,11 +168,11 @@ def test_retry_after(page: Page, header: str | None, seconds: int) -> None:
 
 def test_server_timing_is_the_handlers(page: Page) -> None:
     timing = Timing(idle_since=0)
-    with timing.share("preprocess"):
+    with timing.stage("preprocess"):
         pass
-    with timing.share("inference"):
+    with timing.stage("inference"):
         pass
-    shares = call(page, "api", "serverTiming", server_timing(timing.waits("0") | timing.shares))
+    shares = call(page, "api", "serverTiming", server_timing(timing.waits("0") | timing.stages))
     assert shares["queue"] > 1e9
     assert 0 <= shares["model"] < 1
     for header in (None, "nonsense;dur=x"):

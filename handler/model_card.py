@@ -1,0 +1,62 @@
+"""The model card: what an archive says of itself, and what the describe API answers with."""
+
+import json
+from pathlib import Path
+from typing import Literal, NotRequired, TypedDict
+
+FILE = "model_card.json"  # in the archive's root
+
+Precision = Literal["fp32", "int8"]
+
+
+class WeightsFile(TypedDict):
+    file: str
+    sha256: str
+
+
+class LabelsFile(TypedDict):
+    file: str
+    sha256: str
+    classes: int
+
+
+class Calibration(TypedDict):
+    """What an int8 network was quantised with."""
+
+    pictures: int
+    origin: str
+    overflow_fix: str  # NNCF's name
+
+
+class Agreement(TypedDict):
+    """How near the engine's answers are to PyTorch's on real pictures."""
+
+    pictures: int
+    max_probability_difference: float
+    same_best_class: int  # pictures
+    top1: NotRequired[int]  # pictures classified correctly, where the right classes are known
+    top1_of_pytorch: NotRequired[int]
+
+
+class ModelCard(TypedDict):
+    name: str  # of the model, with the precision
+    version: str
+    architecture: str
+    precision: Precision
+    engine: str  # as handler/engines names it
+    weights: WeightsFile
+    labels: LabelsFile
+    calibration: NotRequired[Calibration]  # int8 alone
+    agreement_with_pytorch_fp32: Agreement
+    built_with: dict[str, str]  # versions of packages
+
+
+def read_model_card(directory: Path) -> ModelCard:
+    """That of an unpacked archive, as the builder wrote it."""
+    card: ModelCard = json.loads((directory / FILE).read_text("utf-8"))
+    return card
+
+
+def write_model_card(card: ModelCard, directory: Path) -> None:
+    text = json.dumps(card, indent=2) + "\n"
+    (directory / FILE).write_text(text, "utf-8")

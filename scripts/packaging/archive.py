@@ -1,0 +1,64 @@
+"""TorchServe's archive of the handler and an exported network: the same inputs, the same bytes."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from scripts import ROOT
+
+HANDLER = ROOT / "handler"
+MODULE = HANDLER / "resnet18_handler.py"  # the one that TorchServe loads
+CONFIGURATION = HANDLER / "model-config.yaml"
+
+
+def pack(contents: Path, name: str, version: str, output: Path) -> None:
+    """Put the handler and the files in `contents` into an archive, all of it or nothing."""
+    with tempfile.TemporaryDirectory(prefix="archive-") as scratch:
+        archive = _run_archiver(contents, name, version, Path(scratch))
+        output.parent.mkdir(parents=True, exist_ok=True)
+        _rewrite(archive, output)
+
+
+def _run_archiver(contents: Path, name: str, version: str, scratch: Path) -> Path:
+    """torch-model-archiver over the handler and the exported files; its archive's path."""
+    # It flattens a folder that it is given: this one's only child is handler/, which stays a
+    # package.
+    package = scratch / "package"
+    for source in sorted(HANDLER.rglob("*.py")):
+        if source != MODULE:
+            target = package / source.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    # It stages in TMPDIR/<model name> and deletes what is there.
+    staging = scratch / "staging"
+    staging.mkdir()
+    command = [
+        str(Path(sys.executable).with_name("torch-model-archiver")),
+        *("--model-name", name),
+        *("--version", version),
+        *("--handler", str(MODULE)),
+        *("--config-file", str(CONFIGURATION)),
+        *("--extra-files", f"{contents},{package}"),
+        *("--export-path", str(scratch)),
+    ]
+    subprocess.run(command, check=True, env={**os.environ, "TMPDIR": str(staging)})
+    return scratch / f"{name}.mar"
+
+
+def _rewrite(archive: Path, output: Path) -> None:
+    """Copy an archive without traces of the clock and the file system's order, in one step."""
+    partial = output.with_suffix(".partial")
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(partial, "w") as target:
+        for name in sorted(source.namelist()):
+            data = source.read(name)
+            if name == "MAR-INF/MANIFEST.json":
+                manifest = json.loads(data)
+                manifest["createdOn"] = "01/01/1980 00:00:00"  # the zip format's own epoch
+                data = json.dumps(manifest, indent=2, sort_keys=True).encode()
+            # Weights do not compress: stored, the archive unpacks faster at every start.
+            target.writestr(zipfile.ZipInfo(name), data)
+    partial.replace(output)

@@ -1,0 +1,124 @@
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps
+
+from handler.decoding import decode
+from handler.errors import ClientError, CorruptPicture, PictureTooLarge, UnsupportedFormat
+from handler.limits import MAX_PIXELS
+from handler.resizing import Pixels, network_input
+from tests.handler.pictures import (
+    FORMATS,
+    LOSSLESS,
+    gradient,
+    noise,
+    png_header,
+    saved,
+    through,
+)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_each_format_is_read(format: str) -> None:
+    image = gradient(301, 260)
+    pixels = through(image, format, **LOSSLESS.get(format, {}))
+    if format in LOSSLESS:
+        assert np.array_equal(pixels, network_input(image))
+    else:
+        assert np.abs(pixels.astype(int) - network_input(image)).mean() < 6
+
+
+ORIENTATIONS: dict[int, Callable[[Pixels], NDArray[Any]]] = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_exif_orientation_is_applied(format: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    plain = np.asarray(decode(saved(noise(47, 61), format)).image)
+    turned = np.asarray(decode(saved(noise(47, 61), format, exif=exif)).image)
+    assert np.array_equal(turned, ORIENTATIONS[orientation](plain))
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "TIFF", "AVIF", "MPO"])
+def test_the_first_frame_counts(format: str) -> None:
+    red, blue = Image.new("RGB", (60, 60), "red"), Image.new("RGB", (60, 60), "blue")
+    pixels = through(red, format, save_all=True, append_images=[blue])
+    assert np.abs(pixels.astype(int) - [255, 0, 0]).max() <= 2
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("kept", [0.02, 0.5, 0.95])
+def test_a_truncated_picture_is_corrupt(format: str, kept: float) -> None:
+    data = saved(noise(61, 47), format)
+    with pytest.raises(CorruptPicture, match=format) as caught:
+        decode(data[: int(len(data) * kept)])
+    assert (caught.value.status, caught.value.type) == (422, "corrupt_picture")
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"%PDF-1.7\n"], ids=["nothing", "text", "PDF"])
+def test_what_is_no_picture_is_unsupported(data: bytes) -> None:
+    """tests/handler/test_formats.py has more of them."""
+    with pytest.raises(UnsupportedFormat) as caught:
+        decode(data)
+    assert (caught.value.status, caught.value.type) == (415, "unsupported_format")
+
+
+@pytest.mark.parametrize("size", [(10_000, 5_001), (MAX_PIXELS + 1, 1), (2**31 - 1, 2**31 - 1)])
+def test_too_many_pixels_are_refused_before_decoding(size: tuple[int, int]) -> None:
+    with pytest.raises(PictureTooLarge, match="50,000,000") as caught:
+        decode(png_header(*size))
+    assert (caught.value.status, caught.value.type) == (413, "too_many_pixels")
+
+
+def test_the_limit_itself_is_allowed() -> None:
+    with pytest.raises(ClientError) as caught:
+        decode(png_header(10_000, 5_000))
+    assert caught.value.type == "corrupt_picture"  # it went on to the missing pixels
+
+
+def by_full_decoding(data: bytes) -> Pixels:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return network_input(ImageOps.exif_transpose(image))
+
+
+@pytest.mark.parametrize(
+    ("size", "reduction", "orientation"),
+    [
+        ((1023, 1600), 1, 1),
+        ((1024, 1600), 2, 1),
+        ((1024, 1600), 2, 6),
+        ((4200, 3150), 4, 1),
+        # Neither side is a multiple of 4: where the filled edges come to lie matters.
+        *(((4093, 2049), 4, orientation) for orientation in range(1, 9)),
+    ],
+    ids=str,
+)
+def test_large_jpegs_are_decoded_at_a_fraction(
+    mosaic: Image.Image, size: tuple[int, int], reduction: int, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = saved(mosaic.resize(size), "JPEG", quality=90, exif=exif)
+    picture = decode(data)
+    assert max(picture.image.size) == -(-max(size) // reduction)
+    left, top, right, bottom = picture.extent
+    assert max(right - left, bottom - top) == max(size) / reduction
+    difference = np.abs(network_input(*picture).astype(int) - by_full_decoding(data))
+    assert difference.mean() < 1
+    assert (difference.max() == 0) == (reduction == 1)

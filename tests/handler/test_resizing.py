@@ -1,0 +1,86 @@
+"""Resizing and cropping, against torchvision's own transforms."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from cykooz_resizer import CpuExtensions, Resizer
+from PIL import Image
+
+from handler import resizing
+from handler.decoding import decode
+from handler.resizing import Pixels, crop_box, network_input, resample_with_simd
+from scripts import SAMPLES
+from scripts.packaging.reference import WEIGHTS, torchvision
+from tests.handler.pictures import assert_within_one_level, gradient, noise
+
+F = torchvision.transforms.functional
+# Of 1 x 10,000 pixels torchvision makes 256 x 2,560,000: 2.6 GB.
+SIZES = [(1, 1), (1, 1000), (3, 5), (224, 224), (256, 256), (257, 333), (1000, 301), (255, 500)]
+BOTH_WAYS = sorted({size for width, height in SIZES for size in [(width, height), (height, width)]})
+
+
+def torchvision_input(image: Image.Image) -> Pixels:
+    """What `WEIGHTS.transforms()` does before it scales and normalises."""
+    bilinear = WEIGHTS.transforms().interpolation
+    resized = F.resize(image.convert("RGB"), [256], bilinear, antialias=True)
+    return np.asarray(F.center_crop(resized, [224]))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*.jpg")))
+@pytest.mark.parametrize("turn", [None, Image.Transpose.ROTATE_90])
+def test_photographs_agree_with_torchvision(name: str, turn: Image.Transpose | None) -> None:
+    image = decode((SAMPLES / name).read_bytes()).image
+    image = image if turn is None else image.transpose(turn)
+    assert_within_one_level(network_input(image), torchvision_input(image))
+
+
+@pytest.mark.parametrize("size", BOTH_WAYS, ids=str)
+@pytest.mark.parametrize("make", [noise, gradient])
+def test_sizes_agree_with_torchvision(
+    make: Callable[[int, int], Image.Image], size: tuple[int, int]
+) -> None:
+    image = make(*size)
+    assert_within_one_level(network_input(image), torchvision_input(image))
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((256, 256), (16, 16, 240, 240)),
+        # Resized to 256 x 331; (331 - 224) / 2 = 53.5 rounds to the even 54.
+        ((257, 333), (16.0625, 54.326284, 240.9375, 279.679758)),
+        # 257 x 256: 16.5 rounds to the even 16.
+        ((257, 256), (16, 16, 240, 240)),
+        ((512, 1024), (32, 288, 480, 736)),
+    ],
+)
+def test_crop_box_rounds_as_torchvision(size: tuple[int, int], box: tuple[float, ...]) -> None:
+    assert crop_box(*size) == pytest.approx(box, abs=1e-5)
+
+
+@pytest.mark.parametrize("size", BOTH_WAYS, ids=str)
+@pytest.mark.parametrize("make", [noise, gradient])
+def test_simd_resize_is_nearly_exact(
+    make: Callable[[int, int], Image.Image], size: tuple[int, int]
+) -> None:
+    exact = network_input(make(*size))
+    fast = network_input(make(*size), resample=resample_with_simd)
+    assert_within_one_level(fast, exact)
+    assert (fast != exact).mean() < 0.05
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_simd_resize_is_the_same_on_every_processor(
+    mosaic: Image.Image, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = mosaic.convert(mode)
+    usual = network_input(image, resample=resample_with_simd)
+
+    class Plain(Resizer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cpu_extensions = CpuExtensions.none
+
+    monkeypatch.setattr(resizing, "Resizer", Plain)
+    assert np.array_equal(network_input(image, resample=resample_with_simd), usual)

@@ -1,0 +1,15 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from scripts.packaging.reference import torchvision
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state dict of a ResNet-18 that has learnt nothing, with 1,000 classes."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "untrained.pth"
+    torch.save(torchvision.models.resnet18().state_dict(), path)
+    return path

@@ -34,7 +34,7 @@ check = @$(EARLY) scripts.development.variables check '$(1)' $(GIVEN)
 .DELETE_ON_ERROR:
 
 .PHONY: help
-help: ## this text
+help: ## show this help
 	@echo 'make TARGET [VARIABLE=value]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
 	@echo 'Variables'
@@ -50,13 +50,13 @@ checked-names: ; $(call check,)
 serve: checked-for-serving $(BUILT) .venv/.installed ## run the service until Ctrl-C
 	@$(RUN) scripts.service serve
 
-start: checked-for-serving $(BUILT) .venv/.installed ## run it in the background
+start: checked-for-serving $(BUILT) .venv/.installed ## run the service in the background
 	@$(RUN) scripts.service start
 
 # What was never set up does not run.
 if_set_up = @$(if $(wildcard .venv/.installed),$(RUN) $(1),echo 'The service is not running: nothing is set up yet'$(2))
 
-stop: ## stop it
+stop: ## stop the service
 	$(call if_set_up,scripts.service stop)
 
 status: ## versions, workers and their state
@@ -65,16 +65,16 @@ status: ## versions, workers and their state
 scale: checked-names .venv/.installed ## change the number of workers: make scale WORKERS=3
 	@$(RUN) scripts.manage scale
 
-versions: .venv/.installed ## what is loaded, and what rollback would bring back
+versions: .venv/.installed ## loaded versions, and the one a rollback would restore
 	@$(RUN) scripts.manage versions
 
-rollout: checked-names .venv/.installed ## serve another archive instead: make rollout ARCHIVE=new.mar
+rollout: checked-names .venv/.installed ## replace the served archive with another: make rollout ARCHIVE=new.mar
 	@$(if $(BUILT),env -u ARCHIVE) $(RUN) scripts.manage rollout
 
-rollback: .venv/.installed ## back to what the last rollout replaced
+rollback: .venv/.installed ## go back to the version the last rollout replaced
 	@$(RUN) scripts.manage rollback
 
-trace: .venv/.installed ## where the time of a request goes; of others: make trace ARGS='--slowest 3'
+trace: .venv/.installed ## where a request's time goes; for past requests: make trace ARGS='--slowest 3'
 	@$(RUN) scripts.trace $(ARGS)
 
 SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard scripts/packaging/*.py web_client/samples/*.jpg)
@@ -93,42 +93,45 @@ model_store/.recipe-%: FORCE
 FORCE:
 precision = PRECISION=$(lastword $(subst -, ,$(1)))
 
-.PHONY: check test test-all lint format
-check: lint ## style, types, and every test that needs no started service or browser
+.PHONY: check quick-tests test test-all lint format
+check: .venv/.installed-dev model_store/resnet18-fp32.mar ## style, types, and every test that needs no started service or browser
+	@$(MAKE) --no-print-directory -j2 --output-sync lint quick-tests
+
+quick-tests:
 	@$(RUN) pytest -q -n 2 -m 'not started and not slow and not long'
 
-test: checked-for-packaging .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## everything CI runs
+test: checked-for-packaging lint .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## run everything CI runs
 	@$(RUN) scripts.development.find_tools > /dev/null
 	$(RUN) pytest
 
-test-all: test soak ## and for longer: large pictures for minutes, 200,000 fuzzed inputs, the soak
+test-all: test soak ## the same for longer: large pictures for a minute, 200,000 fuzzed inputs, the soak
 	SECONDS_OF_LARGE_PICTURES=60 $(RUN) pytest -s -m 'long or not long' -k 'large_pictures or thousand or too_long'
 	$(RUN) tests.handler.fuzz --inputs 200000
 
 .PHONY: bench
-bench: checked-for-work checked-for-packaging .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## measure it beside a bare loop and other servers (FULL=1: more connections)
+bench: checked-for-work checked-for-packaging .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## compare it with a bare loop and other servers (FULL=1: more connections)
 	@command -v wrk > /dev/null || { echo 'bench needs wrk: apt-get install wrk' >&2; exit 1; }
 	$(RUN) benchmarks.run $(call if_on,$(FULL),--full) $(if $(WEIGHTS),--weights "$$WEIGHTS") $(PICTURES)
 
 .PHONY: soak
-soak: checked-for-work checked-for-packaging .venv/.installed-bench $(BUILT) ## mixed traffic for MINUTES=30; fails on what rises
+soak: checked-for-work checked-for-packaging .venv/.installed-bench $(BUILT) ## mixed traffic for MINUTES=30; fails if memory or another measure rises
 	$(RUN) benchmarks.soak --minutes $(or $(MINUTES),30) --precision $(PRECISION) $(PICTURES)
 
 .PHONY: pictures
-pictures: .venv/.installed-dev ## of the page, for the README, from the running service; the samples' thumbnails
+pictures: .venv/.installed-dev ## take the README's screenshots from the running service, and the samples' thumbnails
 	$(RUN) scripts.development.screenshots
 
 .PHONY: dashboard
-dashboard: checked-for-packaging .venv/.installed-bench $(BUILT) ## the monitoring dashboard's panels as a picture, from minutes of real traffic
+dashboard: checked-for-packaging .venv/.installed-bench $(BUILT) ## draw the monitoring dashboard's panels after a few minutes of real traffic
 	@$(RUN) scripts.development.find_tools prometheus > /dev/null
 	$(RUN) benchmarks.dashboard --precision $(PRECISION) $(PICTURES)
 
-lint: .venv/.installed-dev ## style and types
+lint: .venv/.installed-dev ## check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 
-format: .venv/.installed-dev ## put the sources into their style
+format: .venv/.installed-dev ## format the sources
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 

@@ -24,14 +24,21 @@ for _settings in (Settings, Recipe):
     for _variable in variables(_settings):
         os.environ.pop(_variable.name, None)
 
-STARTED = {"service", "int8_service", "other", "browser"}  # fixtures that start something
+# Fixtures that start something. What uses one is marked by itself, and is no part of `make check`.
+STARTED = {
+    *("service", "int8_service", "other", "browser"),
+    *("attacked", "faulty", "guarded", "locked", "logging_service", "open_service", "watched"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What uses a started service or browser is no part of `make check`."""
     for item in items:
         if STARTED & set(getattr(item, "fixturenames", ())):
             item.add_marker("started")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    Service.may_start = item.get_closest_marker("started") is not None
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
 
@@ -31,6 +31,7 @@ class Service:
     run: RunDirectory
     archive: Path
     port: int
+    may_start: ClassVar[bool] = True  # in this test: see conftest.py
 
     @property
     def url(self) -> str:
@@ -47,11 +48,13 @@ class Service:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150)
 
     def start(self, *extra: str) -> subprocess.CompletedProcess[str]:
+        assert self.may_start, "mark the test: @pytest.mark.started"
         where = ("--run-directory", str(self.run.path), "--port", str(self.port))
         return self.command("service", "start", *where, "--archive", str(self.archive), *extra)
 
     def serve(self, *wrapper: str) -> subprocess.Popen[str]:
         """In the foreground. wrapper: a command that runs it."""
+        assert self.may_start, "mark the test: @pytest.mark.started"
         command = [*wrapper, sys.executable, "-m", "scripts.service", "serve"]
         where = ["--run-directory", str(self.run.path), "--port", str(self.port)]
         return subprocess.Popen(

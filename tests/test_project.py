@@ -12,21 +12,6 @@ from benchmarks import report
 from scripts import ROOT
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["ruff check .", "ruff format --check .", "mypy"],
-)
-def test_lint(command: str) -> None:
-    program, *arguments = command.split()
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name(program)), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_caddyfile_is_formatted() -> None:
     caddy = str(Path(sys.executable).with_name("caddy"))
     done = subprocess.run([caddy, "fmt", "--diff", "deploy/gateway/Caddyfile"], cwd=ROOT)

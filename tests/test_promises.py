@@ -34,7 +34,9 @@ VARIANTS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("precision", [pytest.param("fp32", marks=pytest.mark.long), "int8"])
+@pytest.mark.long
+@pytest.mark.started
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_a_thousand_pictures_in_a_row(
     precision: str, request: pytest.FixtureRequest, labelled: list[tuple[Path, int]]
 ) -> None:
@@ -98,6 +100,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode)
 """
 
 
+@pytest.mark.started
 def test_works_without_a_network(archive: Path, tmp_path: Path) -> None:
     python = sys.executable
     where = f"--run-directory {tmp_path / 'run'}"

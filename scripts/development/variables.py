@@ -19,15 +19,17 @@ from scripts.serving.variables import BadSetting, Variable, variable
 class Work:
     """What only the Makefile itself makes use of."""
 
-    minutes: int = variable(v.whole(1, 100_000, "a soak"), "of the soak", default=30)
+    minutes: int = variable(v.whole(1, 100_000, "a soak"), "length of the soak test", default=30)
     full: bool = variable(v.switch, "1: make bench measures more connections", default=False)
     args: str | None = variable(str, "arguments of make trace")
     torch_index: str | None = variable(
         v.matching(r"https?://\S+|file://\S+|/\S+", "this is no address of a package index"),
-        "package index for torch and torchvision alone",
+        "package index for torch and torchvision only",
         words="pip's own",
     )
-    python: str | None = variable(str, "Python for the set-up", words="python3.11, else python3")
+    python: str | None = variable(
+        str, "Python 3.11, for the setup", words="python3.11, else python3"
+    )
 
 
 GROUPS: dict[str, type] = {"serving": Settings, "packaging": Recipe, "work": Work}

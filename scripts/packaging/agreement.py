@@ -36,7 +36,7 @@ def compare(
     """
     engine = engines.load(engine_name, directory, os.cpu_count() or 1)
     expected, actual = [], []
-    for picture in tqdm(pictures, desc="compare with PyTorch", unit="picture"):
+    for picture in tqdm(pictures, desc="compare with PyTorch", unit="picture", disable=None):
         with torch.inference_mode():
             expected.append(reference(torch.from_numpy(picture[None]))[0][0].numpy())
         actual.append(engine.infer(picture[None])[0][0].copy())

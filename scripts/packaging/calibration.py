@@ -39,7 +39,9 @@ def from_folder(folder: Path, classes: int) -> CalibrationPictures:
     stride = max(1, len(paths) // (2 * MAX_CALIBRATING))
     known = _class_ids(folder, classes)
     pixels, class_ids, unreadable = [], [], 0
-    for path in tqdm(paths[::stride][: 2 * MAX_CALIBRATING], desc="read pictures", unit="picture"):
+    for path in tqdm(
+        paths[::stride][: 2 * MAX_CALIBRATING], desc="read pictures", unit="picture", disable=None
+    ):
         try:
             pixels.append(network_input(*decode(path.read_bytes())))
         except ClientError:

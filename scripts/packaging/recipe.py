@@ -10,22 +10,22 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self, get_args
 
 from scripts import ROOT
 from scripts.serving import variables as v
 from scripts.serving.archives import NAME
 from scripts.serving.variables import variable
 
-PRECISIONS = ("fp32", "int8")
+Precision = Literal["fp32", "int8"]
 WORD = "up to 50 ASCII letters, digits and ._-, the first a letter or digit"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    precision: str = variable(
-        v.one_of(*PRECISIONS),
-        "fp32: the answers of PyTorch; int8: nearly, at over twice the speed",
+    precision: Precision = variable(
+        v.one_of(*get_args(Precision)),
+        "fp32: PyTorch's answers; int8: nearly the same, at over twice the speed",
         default="fp32",
     )
     weights: Path | None = variable(
@@ -35,7 +35,7 @@ class Recipe:
     )
     labels: Path = variable(
         v.existing_file,
-        "the classes' names, one a line; after a tab a Chinese name, after another a wnid",
+        "class names, one per line; after a tab a Chinese name, after another a wnid",
         default=Path("handler", "imagenet_classes.tsv"),
     )
     calibration: Path | None = variable(
@@ -44,10 +44,14 @@ class Recipe:
         "the others judge",
         words="the samples",
     )
-    version: str = variable(v.matching(NAME, f"a version is {WORD}"), "of the model", default="1.0")
+    version: str = variable(
+        v.matching(NAME, f"a version is {WORD}"),
+        "version of the model in the archive",
+        default="1.0",
+    )
     model: str = variable(
         v.matching(NAME, f"a model's name is {WORD}"),
-        "by which the model is asked: /predictions/MODEL",
+        "name by which the model is asked: /predictions/MODEL",
         default="resnet18",
     )
 
@@ -55,6 +59,10 @@ class Recipe:
     def of(cls, environment: Mapping[str, str], options: argparse.Namespace | None = None) -> Self:
         """Raises BadSetting."""
         return cls(**{"labels": ROOT / cls.labels} | v.read(cls, environment, options))
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.model}-{self.precision}.mar"
 
     def identity(self) -> str:
         """What has changed when the archive has to be built again, one thing a line."""

@@ -675,6 +675,7 @@ def test_old_tls_is_refused(guarded: Guarded, version: str, agreed: bool) -> Non
     assert (b"alert protocol version" in done.stderr) != agreed
 
 
+@pytest.mark.started
 def test_a_bad_certificate_starts_nothing(
     archive: Path, certificate: Certificate, tmp_path: Path
 ) -> None:

@@ -41,11 +41,13 @@ def promtool(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow  # make check fetches no Prometheus
 def test_configuration() -> None:
     promtool("check", "config", "--syntax-only", "prometheus.yml")
     promtool("check", "rules", "rules.yml")
 
 
+@pytest.mark.slow
 def test_rules_do_what_they_should() -> None:
     promtool("test", "rules", "rules_test.yml")
 

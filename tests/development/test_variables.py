@@ -11,10 +11,12 @@ from scripts.development.variables import known
 
 
 def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    # The tests may run under a make, which hands its own variables on.
+    outside = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     return subprocess.run(
         ["make", *words],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**outside, **environment},
         capture_output=True,
         text=True,
         timeout=60,

@@ -14,12 +14,14 @@ from PIL import Image
 
 from handler.model_card import Agreement
 from scripts import ROOT, SAMPLES
-from scripts.packaging import build_archive
-from scripts.packaging.build_archive import DEFAULT_NAME, Export, check_labels, main
+from scripts.packaging import builder
+from scripts.packaging.build_archive import main
+from scripts.packaging.builder import Export, check_labels
+from scripts.packaging.recipe import Recipe
 from scripts.packaging.reference import torchvision
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
-from tests.service import Service
+from tests.service import SHARED, Service
 
 
 def weights_options() -> list[str]:
@@ -47,22 +49,30 @@ def test_fp32_archive_is_reproducible(archive: Path, tmp_path: Path) -> None:
 
 def test_fp32_archive_agrees_with_pytorch(archive: Path) -> None:
     card = card_of(archive)
-    assert card["name"] == f"{DEFAULT_NAME}-fp32"
+    assert card["name"] == f"{Recipe.model}-fp32"
     assert card["agreement_with_pytorch_fp32"]["pictures"] >= 20
     assert card["agreement_with_pytorch_fp32"]["max_probability_difference"] < 1e-4
 
 
 @pytest.mark.slow
-def test_int8_archive_is_reproducible_from_the_samples(tmp_path: Path) -> None:
+def test_int8_archive_is_reproducible(int8_archive: Path, tmp_path: Path) -> None:
+    """With what make builds it with: the pictures beside the checkout, where they are there."""
+    pictures = SHARED / "images"
+    folder = ["--calibration", str(pictures)] if pictures.is_dir() else []
+    done = built(tmp_path / "x.mar", "--precision", "int8", *folder, *weights_options())
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "x.mar").read_bytes() == int8_archive.read_bytes()
+    assert card_of(int8_archive)["calibration"]["overflow_fix"] == "enable"
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_int8_from_the_samples(tmp_path: Path) -> None:
     """Without a folder of pictures the project's own are what it is calibrated with."""
-    archives = [tmp_path / "a.mar", tmp_path / "b.mar"]
-    for archive in archives:
-        done = built(archive, "--precision", "int8", *weights_options())
-        assert done.returncode == 0, done.stderr
-        assert "calibration: 150 pictures, windows of the project's own" in done.stdout
-    assert archives[0].read_bytes() == archives[1].read_bytes()
-    card = card_of(archives[0])
-    assert card["calibration"]["overflow_fix"] == "enable"
+    done = built(tmp_path / "x.mar", "--precision", "int8", *weights_options())
+    assert done.returncode == 0, done.stderr
+    assert "calibration: 150 pictures, windows of the project's own" in done.stdout
+    card = card_of(tmp_path / "x.mar")
     assert card["agreement_with_pytorch_fp32"]["same_best_class"] >= 0.9 * 96
 
 
@@ -98,6 +108,7 @@ def test_archive_needs_nothing_of_the_checkout(archive: Path, tmp_path: Path) ->
     assert done.stdout.split() == [str(tmp_path / "handler/engines/ncnn.py"), "False"]
 
 
+@pytest.mark.started
 @pytest.mark.slow
 def test_weights_of_ones_own(tmp_path: Path) -> None:
     """A network with two classes and its own labels goes through the same door."""
@@ -128,8 +139,8 @@ def test_the_models_name_and_version(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the manifest and in the card; what is exported does not matter here."""
-    monkeypatch.setattr(build_archive, "export_and_compare", lambda *_: Export(AGREEMENT))
-    options = ["--name", "mine", "--version", "2.0", "--output", str(tmp_path / "x.mar")]
+    monkeypatch.setattr(builder, "export_and_compare", lambda *_: Export(AGREEMENT))
+    options = ["--model", "mine", "--version", "2.0", "--output", str(tmp_path / "x.mar")]
     assert main([*options, "--weights", str(checkpoint)]) == 0
     with zipfile.ZipFile(tmp_path / "x.mar") as archive:
         model = json.loads(archive.read("MAR-INF/MANIFEST.json"))["model"]
@@ -147,8 +158,8 @@ def test_the_models_name_and_version(
         (("--weights", "/nothing.pth"), "there is no such file"),
         (("--weights", str(ROOT / "README.md")), "not a state dict"),
         (("--labels", str(ROOT / "requirements.txt")), "expected a name"),
-        (("--labels", "/nothing.tsv"), "No such file"),
-        (("--name", "two words"), "can't be a model's name"),
+        (("--labels", "/nothing.tsv"), "there is no such file"),
+        (("--model", "two words"), "a model's name is"),
         (("--precision", "int8", "--calibration", "/nothing"), "there is no such folder"),
         (("--precision", "int8", "--calibration", str(SAMPLES)), "6 readable pictures"),
     ],

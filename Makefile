@@ -102,7 +102,8 @@ quick-tests:
 
 test: checked-for-packaging lint .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## run everything CI runs
 	@$(RUN) scripts.development.find_tools > /dev/null
-	$(RUN) pytest
+	$(RUN) pytest -q -n 2 --dist loadfile -m 'not undisturbed and not long'
+	$(RUN) pytest -q -m 'undisturbed and not long'
 
 test-all: test soak ## the same for longer: large pictures for a minute, 200,000 fuzzed inputs, the soak
 	SECONDS_OF_LARGE_PICTURES=60 $(RUN) pytest -s -m 'long or not long' -k 'large_pictures or thousand or too_long'

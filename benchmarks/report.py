@@ -1,8 +1,10 @@
 """results.json as Markdown tables."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+Side = tuple[str, int, str]  # target, connections, field
 
 Run = dict[str, Any]
 
@@ -66,9 +68,7 @@ def ratios(results: dict[str, Any]) -> dict[str, list[float]]:
         run = runs.get((number, target, door, connections))
         return float(run[field]) if run else None
 
-    def compare(
-        one: tuple[str, int, str], other: tuple[str, int, str] | tuple[str, str]
-    ) -> list[float]:
+    def compare(one: Side, other: Side | tuple[str, str]) -> list[float]:
         values = []
         for number in rounds:
             upper = of(number, *one)
@@ -81,29 +81,24 @@ def ratios(results: dict[str, Any]) -> dict[str, list[float]]:
                 values.append(upper / lower)
         return values
 
-    table = {}
-    for name in ("int8", "fp32"):
-        table[f"{name}, 20 connections, gateway, to the bare loop"] = compare(
-            (f"ours {name}", 20, "throughput"), (name, "throughput")
-        )
+    return {title: compare(*sides) for title, sides in _comparisons()}
+
+
+def _comparisons() -> Iterator[tuple[str, tuple[Side, Side | tuple[str, str]]]]:
+    """Titles, and what is divided by what; a side of the bare loop has no connections."""
+    at_20 = {name: (f"ours {name}", 20, "throughput") for name in ("int8", "fp32")}
+    for name, side in at_20.items():
+        yield f"{name}, 20 connections, gateway, to the bare loop", (side, (name, "throughput"))
     for rival in ("flask", "stock", "litserve int8"):
-        table[f"int8, 20 connections, to {rival}"] = compare(
-            ("ours int8", 20, "throughput"), (rival, 20, "throughput")
-        )
-    table["fp32, 20 connections, to flask"] = compare(
-        ("ours fp32", 20, "throughput"), ("flask", 20, "throughput")
-    )
-    table["int8, 20 connections, slowest answer to flask's"] = compare(
-        ("ours int8", 20, "max"), ("flask", 20, "max")
-    )
-    for name in ("int8", "fp32"):
-        table[f"{name}, single-request p50 to a single picture in the bare loop"] = compare(
-            (f"ours {name}", 1, "p50"), (name, "lone_ms")
-        )
-        table[f"{name}, 256 connections to 20, successful answers"] = compare(
-            (f"ours {name}", 256, "throughput"), (f"ours {name}", 20, "throughput")
-        )
-    return table
+        yield f"int8, 20 connections, to {rival}", (at_20["int8"], (rival, 20, "throughput"))
+    yield "fp32, 20 connections, to flask", (at_20["fp32"], ("flask", 20, "throughput"))
+    slowest = ("ours int8", 20, "max"), ("flask", 20, "max")
+    yield "int8, 20 connections, slowest answer to flask's", slowest
+    for name, side in at_20.items():
+        title = f"{name}, single-request p50 to a single picture in the bare loop"
+        yield title, ((f"ours {name}", 1, "p50"), (name, "lone_ms"))
+        title = f"{name}, 256 connections to 20, successful answers"
+        yield title, ((f"ours {name}", 256, "throughput"), side)
 
 
 def preprocessing_table(rows: list[dict[str, Any]]) -> list[str]:

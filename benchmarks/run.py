@@ -11,7 +11,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -60,8 +60,26 @@ def main() -> int:
     }
     options.output.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
+    run_all(options, inputs, pictures, connections, results)
+    results["minutes"] = round((time.monotonic() - start) / 60, 1)
+    (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    text = report.markdown(results)
+    (options.output / "results.md").write_text(text, "utf-8")
+    plots.write(results, options.output)
+    print(text)
+    return 0
+
+
+def run_all(
+    options: argparse.Namespace,
+    inputs: Inputs,
+    pictures: list[Path],
+    connections: Sequence[int],
+    results: dict[str, Any],
+) -> None:
+    """Round after round; the results so far are kept on disk."""
     targets = {name: TARGETS[name] for name in options.only or TARGETS}
-    steps = options.rounds * (len(targets) + 1) + len(archives) + 1
+    steps = options.rounds * (len(targets) + 1) + len(inputs.archives) + 1
     with tqdm(total=steps, desc="bench", unit="step") as progress:
         for number in range(options.rounds):
             progress.set_postfix_str(f"round {number + 1}: bare loop")
@@ -74,7 +92,7 @@ def main() -> int:
                 (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
                 progress.update()
         results["one_core"] = {}
-        for name in archives:
+        for name in inputs.archives:
             progress.set_postfix_str(f"{name} on one core")
             started = servers.ours(inputs, name, one_core=True)
             runs = measure(name, started, (20,), pictures, options.seconds)
@@ -83,13 +101,6 @@ def main() -> int:
         progress.set_postfix_str("preprocessing")
         results["preprocessing"] = preprocessing.milliseconds(pictures, max(3, options.rounds))
         progress.update()
-    results["minutes"] = round((time.monotonic() - start) / 60, 1)
-    (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    text = report.markdown(results)
-    (options.output / "results.md").write_text(text, "utf-8")
-    plots.write(results, options.output)
-    print(text)
-    return 0
 
 
 def parse_arguments() -> argparse.Namespace:

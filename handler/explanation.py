@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from handler.engines import Floats
+from handler.engines.engine import Floats
 from handler.ranking import Item
 
 CLASSIFIER = "classifier.npy"  # the last layer's weights in an archive, float32 [classes, 512]

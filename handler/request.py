@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from handler.engines import Floats
+from handler.engines.engine import Floats
 from handler.errors import ClientError, InternalError, RequestError
 from handler.logs import log_failure
 from handler.payload import picture_bytes

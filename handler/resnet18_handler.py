@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from handler import engines
-from handler.engines import Floats
+from handler.engines.engine import Floats
 from handler.errors import CondemnedPicture, RequestError
 from handler.explanation import CLASSIFIER, explain
 from handler.labels import read_labels

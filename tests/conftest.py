@@ -68,7 +68,7 @@ def service(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield service
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def int8_service(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with started(int8_archive, tmp_path_factory.mktemp("run")) as service:
         yield service

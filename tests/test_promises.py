@@ -17,6 +17,8 @@ from scripts import ROOT, SAMPLES
 from tests.deploy.test_contract import burst
 from tests.service import Service, wait_until
 
+pytestmark = pytest.mark.undisturbed
+
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 
 

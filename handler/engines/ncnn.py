@@ -7,7 +7,7 @@ from typing import Any
 import ncnn
 import numpy as np
 
-from handler.engines import Floats
+from handler.engines.engine import Floats
 from handler.resizing import CROP, Pixels
 
 PARAM = "network.ncnn.param"

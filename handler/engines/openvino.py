@@ -4,7 +4,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from handler.engines import Floats
+from handler.engines.engine import Floats
 from handler.resizing import Pixels
 
 GRAPH = "network.xml"  # its weights are beside it, in network.bin

@@ -9,7 +9,7 @@ import torch
 from tqdm import tqdm
 
 from handler import engines
-from handler.engines import Floats
+from handler.engines.engine import Floats
 from handler.model_card import Agreement
 from handler.resizing import Pixels
 from scripts.packaging.reference import Reference

@@ -45,10 +45,13 @@ class Claims:
         return claim
 
 
+_free: list[Claims] = []
+
+
 def free_port() -> int:
-    """A port of loopback that was free a moment ago; for tests and benchmarks."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port that nobody else gets while this process lives; for tests and benchmarks."""
+    _free.append(Claims({"port": 0}))
+    return _free[-1]["port"]
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -115,8 +115,11 @@ class RunDirectory:
 
     def clear_scratch(self) -> None:
         """Raises OSError where another user has a folder of that name."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.remove_scratch()
         self.scratch.mkdir(mode=0o700)
+
+    def remove_scratch(self) -> None:
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
     def create(self) -> None:
         for path in (self.path, self.logs, self.torchserve):

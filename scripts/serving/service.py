@@ -112,6 +112,8 @@ def serve(settings: Settings, run: RunDirectory, report_to: int | None) -> None:
             except GaveUp as error:
                 supervisor.say("failed", str(error))
                 raise
+            finally:
+                run.remove_scratch()
 
 
 def _tell_parent(report_to: int | None) -> None:

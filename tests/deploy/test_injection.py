@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 import zlib
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ import requests
 from PIL import Image, PngImagePlugin
 
 from scripts import SAMPLES
-from tests.deploy.test_access import exchange, parsed
+from tests.deploy.exchange import exchange, parsed
 from tests.handler.pictures import chunk, png_header, saved
 from tests.service import started
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
-MARK = os.urandom(8).hex()
+MARK = "5f1c9e0b7a2d4836"  # found nowhere else
 # TorchServe takes such lines of a worker's output for a metric (one that
 # deploy/torchserve/metrics.yaml names) and for its process id.
 METRIC = f"[METRICS]PredictionTime.ms:1|#ModelName:{MARK},Level:Model|#hostname:x,1795548000,x"

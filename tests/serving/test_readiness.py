@@ -14,6 +14,8 @@ import requests
 from scripts.serving.bounds import NOTHING_SUCCEEDED
 from tests.service import Load, Service, wait_until
 
+pytestmark = pytest.mark.undisturbed
+
 
 def ask(service: Service) -> tuple[int, float]:
     """Status, and the seconds that the answer took."""
@@ -42,6 +44,7 @@ def test_load_neither_flips_nor_slows_it(service: Service, samples: list[bytes])
     assert load.lost() == []
 
 
+@pytest.mark.long  # test_faults.py has it under traffic
 def test_a_stopped_worker_turns_it_and_is_replaced(service: Service) -> None:
     """With no request but the supervisor's own."""
     (pid,) = service.worker_pids()

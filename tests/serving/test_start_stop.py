@@ -18,6 +18,8 @@ from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
 from tests.service import Service, children_of, wait_until
 
+pytestmark = pytest.mark.undisturbed
+
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 
 

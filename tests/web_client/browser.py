@@ -1,11 +1,13 @@
 """A real Chromium, and tabs in it that forgive nothing."""
 
+import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, Request, Route, expect, sync_playwright
 
 from scripts.development.find_tools import chromium
 
@@ -147,3 +149,26 @@ def drop(page: Page, name: str, data: bytes) -> None:
 
 def file(name: str, data: bytes, mime: str = "") -> dict[str, Any]:
     return {"name": name, "mimeType": mime, "buffer": data}
+
+
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    data = io.BytesIO()
+    image.save(data, format, **options)
+    return data.getvalue()
+
+
+def uploads(page: Page) -> list[Request]:
+    """The requests for explanations; the list grows."""
+    seen: list[Request] = []
+    page.on("request", lambda request: seen.append(request) if request.method == "POST" else None)
+    return seen
+
+
+def answer(page: Page) -> list[int]:
+    """The class_ids shown, once there are some."""
+    expect(results(page).first).to_be_visible()
+    return [int(row.get_attribute("data-class-id") or -1) for row in results(page).all()]
+
+
+def answered(page: Page, count: int) -> None:
+    expect(page.locator("[data-confidence]").filter(has_text="%")).to_have_count(count)

@@ -1,30 +1,22 @@
 """The page in a real Chromium against the real service: pictures in, answers out."""
 
-import base64
 import io
 import json
 import re
-import shlex
-import subprocess
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 import requests
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
 
-from handler.errors import ClientError, InternalError
-from handler.resizing import crop_box
 from scripts import ROOT, SAMPLES
 from tests.service import Service
 from tests.web_client.browser import (
-    LANGUAGES,
-    answer_once,
+    answer,
     choose,
     drop,
+    encoded,
     file,
     hold_the_first,
     last_upload,
@@ -36,32 +28,7 @@ from tests.web_client.browser import (
 CAT, COFFEE = SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg"
 
 
-@pytest.fixture
-def page(browser: Browser, service: Service) -> Iterator[Page]:
-    with visit(browser, service.url) as page:
-        yield page
-
-
-def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
-    data = io.BytesIO()
-    image.save(data, format, **options)
-    return data.getvalue()
-
-
-def uploads(page: Page) -> list[Request]:
-    """The requests for explanations; the list grows."""
-    seen: list[Request] = []
-    page.on("request", lambda request: seen.append(request) if request.method == "POST" else None)
-    return seen
-
-
-def answer(page: Page) -> list[int]:
-    """The class_ids shown, once there are some."""
-    expect(results(page).first).to_be_visible()
-    return [int(row.get_attribute("data-class-id") or -1) for row in results(page).all()]
-
-
-# In
+# What the service refuses
 
 
 def test_choose_and_read(page: Page, service: Service) -> None:
@@ -215,16 +182,6 @@ def test_turned_photographs(page: Page) -> None:
     assert sizes[0] == sizes[1] == (768, 512)
 
 
-@pytest.mark.parametrize("fault", ["callback(null)", "undefined", "throw new Error()"])
-def test_a_canvas_that_gives_nothing(page: Page, fault: str) -> None:
-    """As in hardened browsers: the file itself is sent."""
-    page.evaluate(f"() => {{ HTMLCanvasElement.prototype.toBlob = callback => {{ {fault}; }}; }}")
-    data = encoded(Image.open(COFFEE).resize((1500, 1000)), "JPEG")
-    choose(page, file("photo.jpg", data))
-    expect(results(page)).to_have_count(3)
-    assert last_upload(page) == data
-
-
 def test_animation_and_long_picture(page: Page, service: Service) -> None:
     frames = [Image.open(path).resize((300, 200)) for path in (COFFEE, CAT)]
     choose(
@@ -240,28 +197,6 @@ def test_animation_and_long_picture(page: Page, service: Service) -> None:
     expect(page.locator("[data-note=long]")).to_contain_text("centre")
     expect(page.locator("[data-confidence]").first).to_contain_text("%")
     assert answer(page)[0] == service.predict(data).json()[0]["class_id"]
-
-
-NO_PICTURES = {
-    "note.jpg": (b"just some text", "not a picture", "不是图片"),
-    "empty.jpg": (b"", "is empty", "文件是空的"),
-    "photo.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC", "HEIC"),
-    "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG", "SVG"),
-}
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_no_picture(browser: Browser, service: Service, language: str) -> None:
-    with visit(browser, service.url, locale=LANGUAGES[language]) as page:
-        sent = uploads(page)
-        for name, (data, english, chinese) in NO_PICTURES.items():
-            choose(page, file(name, data))
-            sentence = page.locator("[data-error]")
-            expect(sentence).to_contain_text(english if language == "en" else chinese)
-        assert sent == []
-        choose(page, COFFEE)
-        expect(results(page)).to_have_count(3)
-        expect(page.locator("[data-error]")).to_be_hidden()
 
 
 def test_names_are_text(page: Page) -> None:
@@ -285,261 +220,13 @@ def test_addresses_are_given_back(page: Page) -> None:
     assert page.evaluate("watched.urls.size") == 0
 
 
-# Out
-
-
-def test_number_of_answers(page: Page) -> None:
-    choose(page, COFFEE)
-    expect(results(page)).to_have_count(3)
-    sent = uploads(page)
-    for count in (10, 1, 5):
-        page.get_by_label("Answers").select_option(str(count))
-        expect(results(page)).to_have_count(count)
-    page.reload()
-    choose(page, CAT)
-    expect(results(page)).to_have_count(5)
-    assert len(sent) == 1
-
-
-def test_wordnet_ids_on_demand(page: Page) -> None:
-    choose(page, CAT)
-    wnid = results(page).first.locator(".wnid")
-    expect(wnid).to_be_hidden()
-    page.get_by_role("button", name="WordNet IDs").click()
-    expect(wnid).to_be_visible()
-    expect(wnid).to_have_text(re.compile(r"n\d{8}"))
-
-
-def test_a_low_score_is_said(page: Page, service: Service) -> None:
-    noise = np.random.default_rng(1).integers(0, 255, (256, 256, 3), np.uint8)
-    data = encoded(Image.fromarray(noise), "PNG")
-    assert service.predict(data).json()[0]["confidence"] < 0.5
-    choose(page, file("noise.png", data))
-    expect(page.locator("[data-status]")).to_contain_text("Not sure")
-    expect(page.locator("[data-status]")).to_contain_text("1,000 kinds")
-    expect(results(page)).to_have_count(3)
-
-
-def test_where_the_time_went(page: Page) -> None:
-    choose(page, CAT)
-    expect(page.locator("[data-timing]")).to_have_text(
-        re.compile(r"^\d+ ms: transfer \d+, queue \d+, model \d+$")
-    )
-    numbers = [int(n) for n in re.findall(r"\d+", page.locator("[data-timing]").inner_text())]
-    assert numbers[0] == pytest.approx(sum(numbers[1:]), abs=1)
-    assert numbers[3] > 0
-
-
-@pytest.mark.parametrize("clipboard", [True, False])
-def test_copies(page: Page, service: Service, clipboard: bool) -> None:
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    choose(page, CAT)
-    expect(results(page)).to_have_count(3)
-    read = page.evaluate_handle("() => navigator.clipboard.readText.bind(navigator.clipboard)")
-    if not clipboard:  # as over plain HTTP
-        page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
-    page.get_by_role("button", name="Copy as JSON").click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert json.loads(read.evaluate("read => read()")) == service.predict(CAT.read_bytes()).json()
-
-    page.get_by_label("Answers").select_option("2")
-    page.get_by_role("button", name="Copy as curl").click()
-    expect(page.locator("[data-copy-curl]")).to_have_text("Copied")
-    command = read.evaluate("read => read()")
-    done = subprocess.run(shlex.split(command), cwd=SAMPLES, capture_output=True, timeout=60)
-    assert len(json.loads(done.stdout)) == 2
-
-
-# Why
-
-
-def drawn_map(page: Page) -> NDArray[np.float64]:
-    """What the overlay has at the centres of its 7 x 7 cells: the more, the less transparent."""
-    url = page.locator("[data-heatmap]").evaluate("canvas => canvas.toDataURL()")
-    image = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
-    opacity = np.asarray(image)[8::16, 8::16, 3] / 255
-    values: NDArray[np.float64] = (opacity - 0.2) / 0.8
-    return values
-
-
-def test_heat_map_of_each_class(page: Page, service: Service) -> None:
-    data = CAT.read_bytes()
-    url = f"{service.url}/explanations/resnet18"
-    expected = requests.post(url, data, timeout=60).json()
-    choose(page, CAT)
-    expect(results(page)).to_have_count(3)
-    overlay = page.locator("[data-heatmap]")
-    expect(overlay).to_be_hidden()
-    for i, item in enumerate(expected):
-        results(page).nth(i).hover()
-        expect(overlay).to_be_visible()
-        expect(overlay).to_have_accessible_name(re.compile(re.escape(item["class"])))
-        assert np.abs(drawn_map(page) - item["heatmap"]).max() < 0.05
-    page.mouse.move(0, 0)
-    expect(overlay).to_be_hidden()
-
-    # A click holds it.
-    first = results(page).first.get_by_role("button")
-    first.click()
-    page.mouse.move(0, 0)
-    expect(overlay).to_be_visible()
-    expect(first).to_have_attribute("aria-pressed", "true")
-    page.get_by_label("Opacity").fill("40")
-    assert overlay.evaluate("canvas => getComputedStyle(canvas).opacity") == "0.4"
-    first.click()
-    page.mouse.move(0, 0)
-    expect(overlay).to_be_hidden()
-
-
-def test_heat_map_of_another_picture_after_clear(page: Page, service: Service) -> None:
-    choose(page, CAT)
-    results(page).first.get_by_role("button").click()
-    expect(page.locator("[data-heatmap]")).to_be_visible()
-    page.get_by_role("button", name="Clear").click()
-    mirrored = encoded(ImageOps.mirror(Image.open(CAT)), "PNG")
-    choose(page, file("mirrored.png", mirrored))
-    results(page).first.get_by_role("button").click()
-    expect(page.locator("[data-heatmap]")).to_be_visible()
-    url = f"{service.url}/explanations/resnet18"
-    expected = requests.post(url, mirrored, timeout=60).json()[0]
-    assert answer(page)[0] == expected["class_id"]
-    assert np.abs(drawn_map(page) - expected["heatmap"]).max() < 0.05
-    page.keyboard.press("Escape")
-    page.mouse.move(0, 0)
-    expect(page.locator("[data-heatmap]")).to_be_hidden()
-
-
-def test_heat_map_by_finger(browser: Browser, service: Service) -> None:
-    phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-    with visit(browser, service.url, **phone) as page:
-        choose(page, CAT)
-        overlay = page.locator("[data-heatmap]")
-        for visible in (True, False):
-            results(page).first.get_by_role("button").tap()
-            expect(overlay).to_be_visible(visible=visible)
-
-
-def test_heat_map_lies_on_what_the_network_saw(page: Page) -> None:
-    for size in [(600, 400), (300, 420), (256, 256), (500, 375), (224, 600)]:
-        choose(page, file("a.jpg", encoded(Image.open(COFFEE).resize(size), "JPEG")))
-        expect(results(page)).to_have_count(3)
-        results(page).first.get_by_role("button").click()
-        expect(page.locator("[data-heatmap]")).to_be_visible()
-        whole = page.locator("[data-preview]").bounding_box()
-        part = page.locator("[data-heatmap]").bounding_box()
-        assert whole is not None
-        assert part is not None
-        scale = whole["width"] / size[0]
-        assert whole["height"] / size[1] == pytest.approx(scale, rel=0.02)  # nothing is cut off
-        left, top, right, bottom = (scale * edge for edge in crop_box(*size))
-        assert part["x"] - whole["x"] == pytest.approx(left, abs=1.5)
-        assert part["y"] - whole["y"] == pytest.approx(top, abs=1.5)
-        assert part["width"] == pytest.approx(right - left, abs=2)
-        assert part["height"] == pytest.approx(bottom - top, abs=2)
-        # What lies outside says so.
-        expect(page.locator(".unseen")).to_contain_text("not seen by the model")
-        expect(page.locator("[data-lens]")).to_contain_text("not seen by the model")
-        page.get_by_role("button", name="Clear").click()
+# What the service refuses
 
 
 # What the service refuses
 
 
-REFUSALS = {  # type: status, and whether trying again can help
-    "too_many_pixels": (413, False),
-    "unsupported_format": (415, False),
-    "corrupt_picture": (422, False),
-    "internal_error": (500, True),
-    "teapot": (418, True),
-}
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_refusals_are_sentences(browser: Browser, service: Service, language: str) -> None:
-    statuses = "|".join(str(status) for status, _ in REFUSALS.values())
-    with visit(browser, service.url, f"({statuses})", locale=LANGUAGES[language]) as page:
-        error = page.locator("[data-error]")
-        for kind, (status, again) in REFUSALS.items():
-            body = {"code": status, "type": kind, "message": "x"}
-            answer_once(page, status=status, json=body)
-            choose(page, CAT)
-            expect(error).to_be_visible()
-            is_chinese = re.search(r"[\u4e00-\u9fff]", error.inner_text()) is not None
-            assert is_chinese == (language == "zh")
-            expect(page.locator("[data-retry]")).to_be_visible(visible=again)
-            if again:
-                page.locator("[data-retry]").click()
-            else:
-                choose(page, CAT)
-            expect(results(page)).to_have_count(3)
-            expect(error).to_be_hidden()
-
-
-def test_nonsense_for_an_answer(page: Page) -> None:
-    for body in ("<html>", "[]", "[{}]", "null", '{"a": 1}'):
-        answer_once(page, status=200, body=body)
-        choose(page, CAT)
-        expect(page.locator("[data-error]")).to_contain_text("could not be understood")
-        page.locator("[data-retry]").click()
-        expect(results(page)).to_have_count(3)
-
-
-def test_an_archive_of_other_labels(page: Page) -> None:
-    """Without Chinese names, wnids or heat maps there is still an answer."""
-    items = [{"class": name, "class_zh": None, "class_id": i, "wnid": None, "confidence": share}
-             for i, (name, share) in enumerate([("good", 0.9), ("bad", 0.1)])]  # fmt: skip
-    answer_once(page, status=200, json=items)
-    choose(page, CAT)
-    expect(results(page)).to_have_count(2)
-    expect(page.locator("[data-status]")).to_contain_text("good")
-    expect(page.locator("[data-timing]")).to_have_text(re.compile(r"^\d+ ms$"))
-    page.locator("button[data-language=zh]").click()
-    expect(page.locator("[data-status] [lang=en]")).to_have_text("good")
-
-
-def test_a_model_of_few_classes(browser: Browser, service: Service) -> None:
-    """It refuses to give ten answers and is asked for fewer."""
-    body = {"code": 400, "type": "bad_top_k", "message": "x"}
-
-    def refuse_many(route: Route) -> None:
-        if int(route.request.headers["x-top-k"]) > 4:
-            route.fulfill(status=400, json=body)
-        else:
-            route.continue_()
-
-    with visit(browser, service.url, "400") as page:
-        page.route("**/explanations/**", refuse_many)
-        choose(page, CAT)
-        page.get_by_label("Answers").select_option("10")
-        expect(results(page)).to_have_count(4)
-
-
-def test_every_error_has_its_sentences(page: Page) -> None:
-    """In both languages, for each `type` of the contract."""
-    caddyfile = (ROOT / "deploy" / "gateway" / "Caddyfile").read_text()
-    types = {*re.findall(r"refuse \d+ (\w+)", caddyfile)}
-    types |= {kind.type for kind in (InternalError, *ClientError.__subclasses__())}
-    assert {"busy", "corrupt_picture", "internal_error", "unauthorized", "wrong_host"} <= types
-    missing = page.evaluate(
-        """async types => {
-            const { hasProblemText, problemText } = await import("/js/strings.js");
-            const both = type => ["en", "zh"].every(language =>
-                problemText(language, { type, values: {} }).length > 10);
-            return types.filter(type => !hasProblemText(type) || !both(type));
-        }""",
-        sorted(types),
-    )
-    assert missing == []
-
-
-def test_browser_reads_the_refusal_of_a_large_body(browser: Browser, service: Service) -> None:
-    send = """async () => {
-        const body = new Uint8Array(6_000_000);
-        const answer = await fetch("predictions/resnet18", { method: "POST", body });
-        return (await answer.json()).type;
-    }"""
-    with visit(browser, service.url, "413") as page:
-        assert page.evaluate(send) == "body_too_large"
+# What the service refuses
 
 
 def test_slow_first_then_fast_second(page: Page) -> None:

@@ -1,6 +1,5 @@
 """The page for everybody: sizes, languages, themes, keyboard, screen reader, reduced motion."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,12 +12,6 @@ from tests.web_client.browser import LANGUAGES, choose, file, results, until, vi
 
 SIZES = {"phone": (320, 640), "tablet": (768, 1024), "desktop": (1440, 900)}
 CAT, COFFEE = SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg"
-
-
-@pytest.fixture
-def page(browser: Browser, service: Service) -> Iterator[Page]:
-    with visit(browser, service.url) as page:
-        yield page
 
 
 def assert_accessible(page: Page) -> None:

@@ -18,8 +18,7 @@ from handler.formats import picture_format
 from handler.timing import Timing, server_timing
 from scripts import SAMPLES
 from tests.service import Service
-from tests.web_client.browser import LANGUAGES, visit
-from tests.web_client.test_page import encoded
+from tests.web_client.browser import LANGUAGES, encoded, visit
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,119 @@
+"""The access key."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from scripts import ROOT, SAMPLES
+from tests.deploy.guarded import KEY, WITH_KEY, Guarded
+from tests.service import Service, error
+
+CAT = (SAMPLES / "cat.jpg").read_bytes()
+NOT_FOUND, NO_METHOD = (404, "not_found"), (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Bearer {KEY[:-1]}",
+        f"Bearer {KEY}0",
+        f"Bearer {KEY.upper()}",
+        f"bearer {KEY}",
+        f"Bearer  {KEY}",
+        f"Basic {KEY}",
+        KEY,
+        f"Bearer wrong, Bearer {KEY}",
+    ],
+)
+def test_no_prediction_without_the_key(guarded: Guarded, authorization: str | None) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    for target in (
+        "/predictions/resnet18",
+        "/predictions/resnet18/1.0?top_k=1",
+        "/explanations/resnet18",
+    ):
+        answer = guarded.ask("POST", target, headers=headers, data=CAT)
+        assert error(answer) == (401, "unauthorized")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/predictions%2fresnet18",
+        "//predictions/resnet18",
+        "/./predictions/resnet18",
+        "/x/../predictions/resnet18",
+        "/predictions/resnet18/",
+        "/PREDICTIONS/resnet18",
+        "/%70redictions/resnet18",
+        "/predictions/nothing",
+    ],
+)
+def test_no_other_spelling_goes_around_the_key(guarded: Guarded, target: str) -> None:
+    url = f"https://127.0.0.1:{guarded.service.port}"
+    with requests.Session() as session:
+        request = session.prepare_request(requests.Request("POST", url, data=CAT))
+        request.url = url + target  # as it is
+        answer = session.send(request, verify=str(guarded.certificate), timeout=30)
+    assert error(answer) in (NOT_FOUND, (401, "unauthorized"))
+
+
+def test_the_key_opens(guarded: Guarded, service: Service) -> None:
+    expected = service.predict(CAT).json()
+    for target in ("/predictions/resnet18", "/predictions/resnet18/1.0"):
+        answer = guarded.ask("POST", target, headers=WITH_KEY, data=CAT)
+        assert answer.json() == expected
+
+
+@pytest.mark.parametrize("target", ["/", "/ping", "/ready", "/samples/cat.jpg"])
+def test_page_and_health_need_no_key(guarded: Guarded, target: str) -> None:
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        assert guarded.ask("GET", target, headers=headers).status_code == 200
+
+
+def test_commands_take_the_key(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"https://127.0.0.1:{guarded.service.port}"
+    command = [sys.executable, "scripts/classify.py", "--url", url, "--json"]
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(guarded.certificate))
+
+    def classify() -> tuple[int, dict[str, Any]]:
+        picture = str(SAMPLES / "cat.jpg")
+        done = subprocess.run([*command, picture], cwd=ROOT, capture_output=True, timeout=60)
+        return done.returncode, json.loads(done.stdout)
+
+    status, line = classify()
+    assert (status, line["error"]["type"]) == (1, "unauthorized")
+    assert "access key" in line["error"]["message"]
+    monkeypatch.setenv("ACCESS_KEY", KEY)
+    status, line = classify()
+    assert (status, line["items"][0]["class"]) == (0, "Egyptian cat")
+
+
+def test_the_key_is_nowhere_to_be_read(guarded: Guarded) -> None:
+    """But in the environment of those who need it, and in a file for the service's user alone."""
+    run = guarded.service.run
+    assert guarded.ask("POST", "/predictions/resnet18", headers=WITH_KEY, data=b"x").status_code
+    lines = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
+    assert [line for line in lines if KEY in " ".join(line or [])] == []
+    torchserve = psutil.Process(guarded.service.child_pid("ModelServer"))
+    workers = torchserve.children()
+    assert workers
+    for process in (torchserve, *workers):
+        assert KEY not in process.environ().values()
+    files = [path for path in run.path.rglob("*") if path.is_file() and path.suffix != ".mar"]
+    assert run.logs / "gateway.log" in files
+    holders = [path for path in files if KEY.encode() in path.read_bytes()]
+    assert holders in ([], [run.path / "service.json"])
+    for path in (run.path, *holders):
+        assert path.stat().st_mode & 0o077 == 0

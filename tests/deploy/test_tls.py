@@ -1,0 +1,114 @@
+"""TLS, and the names of a service that speaks it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import ROOT, SAMPLES
+from scripts.serving.gateway import configuration
+from scripts.serving.ports import free_port
+from scripts.serving.run_directory import RunDirectory
+from scripts.serving.settings import Settings
+from tests.deploy.exchange import exchange
+from tests.deploy.guarded import DOMAIN, KEY, WITH_KEY, Certificate, Guarded
+from tests.service import Service, error
+
+CAT = (SAMPLES / "cat.jpg").read_bytes()
+NOT_FOUND, NO_METHOD = (404, "not_found"), (405, "method_not_allowed")
+
+
+def test_curl_trusts_the_certificate(guarded: Guarded, service: Service) -> None:
+    done = guarded.curl(DOMAIN, "-H", f"Authorization: Bearer {KEY}")
+    assert json.loads(done.stdout) == service.predict(CAT).json()
+    assert json.loads(guarded.curl(DOMAIN).stdout)["type"] == "unauthorized"
+
+
+def test_curl_does_not_trust_it_for_another_name(guarded: Guarded) -> None:
+    assert guarded.curl("photos.test").returncode in (35, 60)
+
+
+@pytest.mark.parametrize(
+    "name", [DOMAIN, f"{DOMAIN}:8443", "photos.test", f"a.{DOMAIN}", "127.0.0.1", "localhost"]
+)
+def test_names_that_were_allowed(guarded: Guarded, name: str) -> None:
+    assert guarded.ask("GET", "/ready", name).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.test", "a.photos.test", f"a.b.{DOMAIN}", f"{DOMAIN}.evil.test", f"not{DOMAIN}"]
+)
+def test_names_that_were_not(guarded: Guarded, name: str) -> None:
+    for target in ("/", "/ready"):
+        assert error(guarded.ask("GET", target, name)) == (421, "wrong_host")
+    answer = guarded.ask("POST", "/predictions/resnet18", name, headers=WITH_KEY, data=CAT)
+    assert error(answer) == (421, "wrong_host")
+
+
+def test_no_answer_without_tls(guarded: Guarded) -> None:
+    answer = exchange(
+        guarded.service.port,
+        b"GET /ping HTTP/1.1\r\nHost: pictures.test\r\nConnection: close\r\n\r\n",
+    )
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert b"Healthy" not in answer
+
+
+@pytest.mark.parametrize(
+    ("version", "agreed"), [("1", False), ("1_1", False), ("1_2", True), ("1_3", True)]
+)
+def test_old_tls_is_refused(guarded: Guarded, version: str, agreed: bool) -> None:
+    address = f"127.0.0.1:{guarded.service.port}"
+    command = ["openssl", "s_client", f"-tls{version}", "-cipher", "ALL:@SECLEVEL=0"]
+    command += ["-connect", address, "-servername", DOMAIN]
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=20)
+    assert (done.returncode == 0) == agreed
+    # The server's word, not a client that does not speak it.
+    assert (b"alert protocol version" in done.stderr) != agreed
+
+
+@pytest.mark.started
+def test_a_bad_certificate_starts_nothing(
+    archive: Path, certificate: Certificate, tmp_path: Path
+) -> None:
+    """With the key of another; the sentence's other forms are in tests/serving/test_settings.py."""
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x"
+    )
+    files = ["-keyout", "/dev/null", "-out", str(tmp_path / "other.pem")]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    service = Service(RunDirectory(tmp_path / "run"), archive, free_port())
+    names = ["--domain", DOMAIN, "--certificate", str(tmp_path / "other.pem")]
+    done = service.start(*names, "--private-key", str(certificate.key))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "can't be used with its key" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not service.run.path.exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
+@pytest.mark.parametrize("domain", [None, DOMAIN])
+@pytest.mark.parametrize("names", [None, "photos.test *.photos.test"])
+def test_the_gateway_accepts_its_configuration(
+    tmp_path: Path, host: str, domain: str | None, names: str | None
+) -> None:
+    """A domain without a certificate of its own: one from Let's Encrypt, which no test can get."""
+    given = {"HOST": host, "DOMAIN": domain, "HOSTS": names}
+    settings = Settings.of({name: text for name, text in given.items() if text})
+    run = RunDirectory(tmp_path)
+    addresses = {
+        "INFERENCE": "127.0.0.1:8080",
+        "SUPERVISOR": "127.0.0.1:8084",
+        "METRICS": "http://127.0.0.1:8083",
+    }
+    environment = {**os.environ, **configuration(settings, run, 3, "resnet18", addresses)}
+    caddy = shutil.which("caddy", path=str(Path(sys.executable).parent))
+    command = [str(caddy), "validate", "--adapter", "caddyfile"]
+    command += ["--config", str(ROOT / "deploy" / "gateway" / "Caddyfile")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert "Valid configuration" in done.stdout

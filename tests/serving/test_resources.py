@@ -1,0 +1,90 @@
+"""Memory and disk: what is bounded, and what happens where there is none left."""
+
+import io
+import os
+import signal
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import psutil
+import pytest
+import requests
+from PIL import Image
+
+from scripts import SAMPLES
+from tests.service import Service, wait_until
+
+pytestmark = pytest.mark.undisturbed
+
+CAT = (SAMPLES / "cat.jpg").read_bytes()
+TORCHSERVE, GATEWAY = "org.pytorch.serve.ModelServer", "caddy"
+
+
+def noise() -> bytes:
+    """A picture that nothing compresses: 4.9 MB."""
+    pixels = np.random.default_rng(0).integers(0, 256, (1270, 1286, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    assert 4_850_000 < len(file.getvalue()) <= 5_000_000
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("clients", [20, pytest.param(256, marks=pytest.mark.long)])
+def test_large_pictures(service: Service, clients: int) -> None:
+    torchserve, picture = service.child_pid(TORCHSERVE), noise()
+    supervisor = psutil.Process(service.state.pid)
+    end = time.monotonic() + float(os.environ.get("SECONDS_OF_LARGE_PICTURES", "6"))
+    statuses: Counter[int] = Counter()
+    peak = 0.0
+
+    def client(_: int) -> None:
+        while time.monotonic() < end:
+            statuses[service.predict(picture, timeout=100).status_code] += 1
+
+    with ThreadPoolExecutor(clients) as pool:
+        done = pool.map(client, range(clients))
+        while time.monotonic() < end:
+            processes = [supervisor, *supervisor.children(recursive=True)]
+            peak = max(peak, sum(process.memory_full_info().pss for process in processes) / 1e6)
+            time.sleep(0.2)
+        list(done)
+    print(f"{clients} clients with pictures of 4.9 MB: {dict(statuses)}, peak {peak:.0f} MB")
+    assert set(statuses) <= {200, 429}
+    assert statuses[200] >= clients if clients == 20 else statuses[200] > 0
+    assert service.child_pid(TORCHSERVE) == torchserve
+    assert peak < 1400
+    assert service.predict(CAT).status_code == 200
+
+
+def test_full_disk_for_logs(other: Service) -> None:
+    other.run.create()
+    for name in ("gateway", "worker", "torchserve"):
+        (other.run.logs / f"{name}.log").symlink_to("/dev/full")
+    assert other.start().returncode == 0
+    assert other.predict(b"no picture").status_code == 415
+    os.kill(other.worker_pids()[0], signal.SIGKILL)  # that is logged
+    assert other.predict(CAT).status_code == 200
+    assert requests.get(f"{other.url}/ready", timeout=20).ok
+
+
+def test_logs_are_bounded(other: Service) -> None:
+    """One that is full is put aside, and of these two are kept; both processes log their start."""
+    limit = 10 << 20
+    other.run.create()
+    for name in ("worker.log", "worker.1.log", "worker.2.log", "gateway.log"):
+        (other.run.logs / name).write_bytes(b"x" * limit)
+    for day in (1, 2):
+        aside = other.run.logs / f"gateway-2026-01-0{day}T00-00-00.000-size.log.gz"
+        aside.write_bytes(b"x" * limit)
+    assert other.start().returncode == 0
+    oldest = other.run.logs / "gateway-2026-01-01T00-00-00.000-size.log.gz"
+    wait_until(lambda: not oldest.exists(), 10, "the gateway has put its log aside")
+    sizes = {path.name: path.stat().st_size for path in other.run.logs.iterdir()}
+    print(sizes)
+    for name in ("gateway", "worker"):
+        full = [size for file, size in sizes.items() if file.startswith(name)]
+        assert 2 <= len(full) <= 3 + (name == "gateway")  # with its standard output
+        assert sizes[f"{name}.log"] < limit / 2
+    assert sum(sizes.values()) < 3 * 3 * limit

@@ -98,11 +98,11 @@ check: .venv/.installed-dev model_store/resnet18-fp32.mar ## style, types, and e
 	@$(MAKE) --no-print-directory -j2 --output-sync lint quick-tests
 
 quick-tests:
-	@$(RUN) pytest -q -n 2 -m 'not started and not slow and not long'
+	@OMP_NUM_THREADS=1 $(RUN) pytest -q -n 2 -m 'not started and not slow and not long'
 
 test: checked-for-packaging lint .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## run everything CI runs
 	@$(RUN) scripts.development.find_tools > /dev/null
-	$(RUN) pytest -q -n 2 --dist loadfile -m 'not undisturbed and not long'
+	OMP_NUM_THREADS=1 $(RUN) pytest -q -n 2 --dist loadfile -m 'not undisturbed and not long'
 	$(RUN) pytest -q -m 'undisturbed and not long'
 
 test-all: test soak ## the same for longer: large pictures for a minute, 200,000 fuzzed inputs, the soak

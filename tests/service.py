@@ -1,6 +1,7 @@
 """A service under test: the real commands, on free ports; clients that forgive nothing."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -32,6 +33,8 @@ class Service:
     archive: Path
     port: int
     may_start: ClassVar[bool] = True  # in this test: see conftest.py
+    # Beside another test process each worker has one thread: threads that wait for each other spin.
+    threads: ClassVar[str | None] = "1" if "PYTEST_XDIST_WORKER" in os.environ else None
 
     @property
     def url(self) -> str:
@@ -49,8 +52,9 @@ class Service:
 
     def start(self, *extra: str) -> subprocess.CompletedProcess[str]:
         assert self.may_start, "mark the test: @pytest.mark.started"
-        where = ("--run-directory", str(self.run.path), "--port", str(self.port))
-        return self.command("service", "start", *where, "--archive", str(self.archive), *extra)
+        options = ["--run-directory", str(self.run.path), "--port", str(self.port)]
+        options += ["--threads", self.threads] if self.threads else []
+        return self.command("service", "start", *options, "--archive", str(self.archive), *extra)
 
     def serve(self, *wrapper: str) -> subprocess.Popen[str]:
         """In the foreground. wrapper: a command that runs it."""

@@ -93,7 +93,7 @@ def test_the_same_answer_from_every_worker_and_after_a_restart(
 
 # In a network namespace of its own, which has a loopback interface and nothing else: set it up
 # (SIOCSIFFLAGS, netdevice(7)) and run a command.
-ALONE = """
+NETWORK_NAMESPACE = """
 import fcntl, socket, struct, subprocess, sys
 assert [name for _, name in socket.if_nameindex()] == ["lo"]
 with socket.socket() as any_socket:
@@ -119,7 +119,7 @@ def test_works_without_a_network(archive: Path, tmp_path: Path) -> None:
         assert not os.environ.get("CI"), "CI can make a network namespace"
         pytest.skip("this user may not make a network namespace")
     done = subprocess.run(
-        [*command, python, "-c", ALONE, "sh", "-c", script],
+        [*command, python, "-c", NETWORK_NAMESPACE, "sh", "-c", script],
         cwd=ROOT,
         capture_output=True,
         text=True,

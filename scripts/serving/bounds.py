@@ -23,7 +23,8 @@ PROCESS_STOP = 15.0  # a process may take to end by itself before it is killed
 SERVICE_STOP = 40.0  # the gateway, then TorchServe
 
 # Seconds. Is it ready?
-PROBE_PAUSE = 1.0  # between two probes
+PROBE_EVERY = 3.0  # from one probe to the next: each costs a prediction
+PROBE_AGAIN = 0.25  # where one failed, or took longer than that
 PROBE = 26.0  # for one: the whole queue may be ahead of it
 LATELY = 12.0  # a success counts for so long
 NOTHING_SUCCEEDED = 45.0  # then what is broken is started anew

@@ -1,5 +1,6 @@
 """Ports that belong to this service from the moment they are chosen."""
 
+import atexit
 import errno
 import socket
 from collections.abc import Mapping
@@ -45,13 +46,11 @@ class Claims:
         return claim
 
 
-_free: list[Claims] = []
-
-
 def free_port() -> int:
     """A port that nobody else gets while this process lives; for tests and benchmarks."""
-    _free.append(Claims({"port": 0}))
-    return _free[-1]["port"]
+    claim = Claims({"port": 0})
+    atexit.register(claim.close)
+    return claim["port"]
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -12,7 +12,14 @@ import requests
 
 from client.classifier import Classifier
 from client.http import ServiceError, session
-from scripts.serving.bounds import LATELY, NOTHING_SUCCEEDED, PROBE, PROBE_PAUSE, READY
+from scripts.serving.bounds import (
+    LATELY,
+    NOTHING_SUCCEEDED,
+    PROBE,
+    PROBE_AGAIN,
+    PROBE_EVERY,
+    READY,
+)
 from scripts.serving.process import Process
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.torchserve import TorchServe
@@ -53,10 +60,13 @@ class Readiness:
     async def watch(self) -> None:
         """Probe for as long as the service runs."""
         while True:
+            began = time.monotonic()
             self._succeeded = await asyncio.to_thread(self._probe)
+            ended = time.monotonic()
             if self._succeeded:
-                self._last_success = time.monotonic()
-            await asyncio.sleep(PROBE_PAUSE)
+                self._last_success = ended
+            rest = began + PROBE_EVERY - ended if self._succeeded else 0
+            await asyncio.sleep(max(PROBE_AGAIN, rest))
 
     async def heal(self) -> None:
         """End what has not worked for too long; whoever keeps it running starts it anew."""
@@ -66,7 +76,7 @@ class Readiness:
             end_stuck(self._gateway, self._last_response, "the gateway answered nothing")
             torchserve = self._torchserve.process
             end_stuck(torchserve, self._last_success, "TorchServe answered no prediction")
-            await asyncio.sleep(PROBE_PAUSE)
+            await asyncio.sleep(PROBE_EVERY)
 
     def _probe(self) -> bool:
         try:

@@ -50,7 +50,7 @@ class State:
     management: str
     metrics: str
     settings: Settings
-    built: int  # when the archive was built: the modification time of its file, in ns
+    archive_mtime: int  # ns; a later build replaces the file
     children: dict[str, str]  # pid of each process, and what tells it from a later one (`birth`)
     reason: str | None = None  # why it failed
 

@@ -186,7 +186,7 @@ def check_same(settings: Settings, run: RunDirectory) -> None:
             shown = "a different access key" if one.secret else f"{one.name} is {has}, not {wanted}"
             differences.append(shown)
     archive = settings.archive
-    if not differences and archive.is_file() and archive.stat().st_mtime_ns != state.built:
+    if not differences and archive.is_file() and archive.stat().st_mtime_ns != state.archive_mtime:
         differences = ["the archive has been rebuilt since"]
     if differences:
         raise Refused(

@@ -53,7 +53,7 @@ class Supervisor:
         self.model = model_of(settings.archive).name
         # Kept for as long as the service runs: an archive built meanwhile is another service's, and
         # TorchServe must come back with what it had.
-        self.built = settings.archive.stat().st_mtime_ns
+        self.archive_mtime = settings.archive.stat().st_mtime_ns
         archive = run.keep_archive(settings.archive)
         self.ports = Claims({**PORTS, "GATEWAY": GATEWAY_METRICS, "SUPERVISOR": SUPERVISOR_METRICS})
         self.torchserve = TorchServe(settings, run, self.ports, archive, self.model)
@@ -158,7 +158,7 @@ class Supervisor:
                 management=self.torchserve.address("TS_MANAGEMENT_ADDRESS"),
                 metrics=self.torchserve.address("TS_METRICS_ADDRESS"),
                 settings=self.settings,
-                built=self.built,
+                archive_mtime=self.archive_mtime,
                 children={str(pid): born for pid in pids if (born := birth(pid))},
                 reason=reason,
             )

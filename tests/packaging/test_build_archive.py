@@ -55,6 +55,7 @@ def test_fp32_archive_agrees_with_pytorch(archive: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_int8_archive_is_reproducible(int8_archive: Path, tmp_path: Path) -> None:
     """With what make builds it with: the pictures beside the checkout, where they are there."""
     pictures = SHARED / "images"

@@ -31,9 +31,10 @@ CHAINS = {
     "both processes end before stop gives up": (2 * b.PROCESS_STOP, b.SERVICE_STOP),
     "a probe hears that its worker was replaced": (b.RESPONSE + b.QUEUE, b.PROBE),
     "a worker that stands still is told within 15 s": (
-        b.PROBE_PAUSE + b.RESPONSE,
+        b.PROBE_AGAIN + b.RESPONSE,
         b.LATELY,
-        15 - b.PROBE_PAUSE,
+        b.PROBE_EVERY + b.RESPONSE,
+        15 - b.PROBE_AGAIN,
     ),
     "TorchServe replaces a worker before it is ended itself": (
         b.RESPONSE + b.QUEUE + b.LATELY,

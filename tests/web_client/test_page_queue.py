@@ -214,6 +214,5 @@ def test_gateway_dies_in_mid_upload(browser: Browser, other: Service) -> None:
         expect(page.locator("[data-outcome] progress")).to_be_visible()
         until(page, "watched.body !== null")
         os.kill(gateway, signal.SIGKILL)
-        expect(page.locator("[data-service]")).to_contain_text("can’t be reached")
         answered(page, 1)
         expect(page.locator("[data-service]")).to_be_hidden()

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import requests
 
 from scripts import SAMPLES
+from tests.archives import with_fault
 from tests.service import Service, started, wait_until
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
@@ -20,16 +20,7 @@ FAULT = b"a fault in a library"
 def faulty(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """For tests alone: the archive, but a picture that ends with FAULT meets one."""
     path = tmp_path_factory.mktemp("faulty") / "resnet18-fp32.mar"
-    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w") as target:
-        for name in source.namelist():
-            data = source.read(name)
-            if name == "handler/preprocessing.py":
-                data += (
-                    "\n_preprocess = Preprocessor.__call__\ndef faulty(self, data):\n"
-                    f"    if data.endswith({FAULT!r}):\n        raise KeyError('line\\n[PID]1')\n"
-                    "    return _preprocess(self, data)\nPreprocessor.__call__ = faulty\n"
-                ).encode()
-            target.writestr(name, data)
+    with_fault(archive, path, FAULT, r"raise KeyError('line\n[PID]1')")
     with started(path, tmp_path_factory.mktemp("run")) as service:
         yield service
 

@@ -14,24 +14,12 @@ from handler.engines.ncnn import BIN
 from scripts import ROOT, SAMPLES
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
+from tests.archives import rebuilt
 from tests.service import Load, Service, wait_until
 
 pytestmark = pytest.mark.undisturbed
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
-
-
-def rebuilt(archive: Path, output: Path, version: str, **replaced: bytes) -> Path:
-    """The archive as another version, with other files in it."""
-    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(output, "w") as target:
-        for name in source.namelist():
-            data = replaced.get(Path(name).name.replace(".", "_"), source.read(name))
-            if name == "MAR-INF/MANIFEST.json":
-                data = data.replace(
-                    b'"modelVersion": "1.0"', f'"modelVersion": "{version}"'.encode()
-                )
-            target.writestr(zipfile.ZipInfo(name), data)
-    return output
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +21,7 @@ import pytest
 import requests
 
 from scripts import ROOT, SAMPLES
+from tests.archives import with_fault
 from tests.service import Load, Service, children_of, error, started, wait_until
 
 pytestmark = pytest.mark.undisturbed
@@ -206,17 +206,7 @@ DEADLY = b"kill the worker"
 def deadly_archive(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For tests alone: the archive, but a picture that ends with DEADLY kills its worker."""
     path = tmp_path_factory.mktemp("deadly") / "resnet18-fp32.mar"
-    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w") as target:
-        for name in source.namelist():
-            data = source.read(name)
-            if name == "handler/request.py":
-                deadly = f"if data.endswith({DEADLY!r}):\n        os.kill(os.getpid(), 9)"
-                data += (
-                    "\nimport os\n_load = load\n"
-                    f"def load(data, exact):\n    {deadly}\n    return _load(data, exact)\n"
-                ).encode()
-            target.writestr(name, data)
-    return path
+    return with_fault(archive, path, DEADLY, "import os; os.kill(os.getpid(), 9)")
 
 
 @pytest.mark.started

@@ -3,13 +3,13 @@
 import os
 import re
 import shutil
-import socket
 import sys
 from pathlib import Path
 
 from scripts import ROOT
 from scripts.serving import bounds, variables
 from scripts.serving.archives import NAME
+from scripts.serving.ports import Door
 from scripts.serving.process import Process
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import HTTPS_PORT, Settings
@@ -23,19 +23,19 @@ class Gateway:
         self,
         settings: Settings,
         run: RunDirectory,
-        door: socket.socket,
+        door: Door,
         model: str,
         addresses: dict[str, str],
     ) -> None:
-        """door: the listening socket of page and API. addresses: host:port, see `configuration`."""
+        """addresses: host:port, see `configuration`."""
         self._scratch = run.scratch / "gateway"
         environment = {
             **variables.without(Settings, os.environ),
-            **configuration(settings, run, door.fileno(), model, addresses),
+            **configuration(settings, run, door, model, addresses),
         }
         command = [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(CONFIG)]
         log = run.logs / "gateway.out"
-        self.process = Process("the gateway", command, environment, run.path, log, (door,))
+        self.process = Process("the gateway", command, environment, run.path, log, door.sockets)
 
     def before_start(self) -> None:
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -46,18 +46,21 @@ class Gateway:
 
 
 def configuration(
-    settings: Settings, run: RunDirectory, door: int, model: str, addresses: dict[str, str]
+    settings: Settings, run: RunDirectory, door: Door, model: str, addresses: dict[str, str]
 ) -> dict[str, str]:
     """The environment that the Caddyfile reads.
 
-    door: file descriptor of the listening socket. addresses: host:port of INFERENCE (TorchServe),
-    SUPERVISOR (readiness) and METRICS (where the gateway shows its own).
+    addresses: host:port of INFERENCE (TorchServe), SUPERVISOR (readiness) and METRICS (where the
+    gateway shows its own).
     """
+    descriptor = door.udp and door.udp.fileno()
+    quic = f"bind fdgram/{descriptor} {{\n\tprotocols h3\n}}" if descriptor else ""
     return {
         **_site(settings),
         **_limits(),
         **addresses,
-        "DOOR": f"fd/{door}",
+        "DOOR": f"fd/{door.tcp.fileno()}",
+        "QUIC_DOOR": quic,
         "HOSTS": " ".join(filter(None, (settings.hosts, settings.domain, settings.host))),
         "MODEL": model,
         "MODEL_PATTERN": re.escape(model),

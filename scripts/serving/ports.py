@@ -53,16 +53,30 @@ def free_port() -> int:
     return claim["port"]
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """The door of page and API, which the gateway gets as it is. Raises BadSetting."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    both = host == "::" and socket.has_dualstack_ipv6()
-    try:
-        return socket.create_server(
-            (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both
-        )
-    except OSError as error:
-        raise BadSetting(_why(host, port, error)) from None
+class Door:
+    """The bound sockets of page and API, which the gateway gets as they are."""
+
+    def __init__(self, host: str, port: int, has_quic: bool = False) -> None:
+        """has_quic: for UDP too. Raises BadSetting."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        both = host == "::" and socket.has_dualstack_ipv6()
+        try:
+            self.tcp = socket.create_server(
+                (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both
+            )
+            self.udp = socket.socket(family, socket.SOCK_DGRAM) if has_quic else None
+            if self.udp:
+                self.udp.bind((host, port))
+        except OSError as error:
+            raise BadSetting(_why(host, port, error)) from None
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        return (self.tcp, self.udp) if self.udp else (self.tcp,)
+
+    def close(self) -> None:
+        for one in self.sockets:
+            one.close()
 
 
 def _why(host: str, port: int, error: OSError) -> str:

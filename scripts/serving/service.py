@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from client.http import ServiceError
@@ -22,7 +22,7 @@ from scripts.serving import variables
 from scripts.serving.archives import model_of
 from scripts.serving.bounds import READY, SERVICE_STOP
 from scripts.serving.logs import JsonLines, take_over_output
-from scripts.serving.ports import listen
+from scripts.serving.ports import Door
 from scripts.serving.process import GaveUp, kill_leftovers
 from scripts.serving.run_directory import DEFAULT, Changes, RunDirectory
 from scripts.serving.settings import Settings
@@ -105,7 +105,8 @@ def serve(settings: Settings, run: RunDirectory, report_to: int | None) -> None:
             old.unlink()
         run.clear_scratch()
         run.record(Changes())
-        with listen(settings.host, settings.port) as door:
+        has_quic = settings.domain is not None  # HTTP/3 is for TLS
+        with closing(Door(settings.host, settings.port, has_quic)) as door:
             supervisor = Supervisor(settings, run, door)
             try:
                 asyncio.run(supervisor.run(lambda: _tell_parent(report_to)))

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -19,7 +18,7 @@ from scripts.serving.archives import model_of
 from scripts.serving.bounds import GATEWAY_CHECK, READY
 from scripts.serving.exporter import Exporter
 from scripts.serving.gateway import Gateway
-from scripts.serving.ports import Claims
+from scripts.serving.ports import Claims, Door
 from scripts.serving.process import GaveUp, Process, birth
 from scripts.serving.readiness import Readiness
 from scripts.serving.run_directory import RunDirectory, State, Status, write_atomically
@@ -46,8 +45,8 @@ class Kept(Protocol):
 
 
 class Supervisor:
-    def __init__(self, settings: Settings, run: RunDirectory, door: socket.socket) -> None:
-        """door: the listening socket of page and API. Raises ServiceError for a bad archive."""
+    def __init__(self, settings: Settings, run: RunDirectory, door: Door) -> None:
+        """Raises ServiceError for a bad archive."""
         self.settings = settings
         self.run_directory = run
         self.model = model_of(settings.archive).name

@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from scripts import ROOT, SAMPLES
 from scripts.serving.gateway import configuration
-from scripts.serving.ports import free_port
+from scripts.serving.ports import Door, free_port
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
 from tests.deploy.exchange import exchange
@@ -47,6 +49,15 @@ def test_names_that_were_not(guarded: Guarded, name: str) -> None:
         assert error(guarded.ask("GET", target, name)) == (421, "wrong_host")
     answer = guarded.ask("POST", "/predictions/resnet18", name, headers=WITH_KEY, data=CAT)
     assert error(answer) == (421, "wrong_host")
+
+
+def test_http_2_and_3_are_offered(guarded: Guarded) -> None:
+    done = guarded.curl(DOMAIN, "--http2", "-i")
+    assert done.stdout.startswith(b"HTTP/2 401")
+    assert f'h3=":{guarded.service.port}"'.encode() in done.stdout
+    gateway = psutil.Process(guarded.service.child_pid("caddy"))
+    udp = [c.laddr.port for c in gateway.net_connections("udp")]
+    assert guarded.service.port in udp
 
 
 def test_no_answer_without_tls(guarded: Guarded) -> None:
@@ -105,10 +116,13 @@ def test_the_gateway_accepts_its_configuration(
         "SUPERVISOR": "127.0.0.1:8084",
         "METRICS": "http://127.0.0.1:8083",
     }
-    environment = {**os.environ, **configuration(settings, run, 3, "resnet18", addresses)}
+    with closing(Door(host, free_port(), has_quic=domain is not None)) as door:
+        variables = configuration(settings, run, door, "resnet18", addresses)
     caddy = shutil.which("caddy", path=str(Path(sys.executable).parent))
     command = [str(caddy), "validate", "--adapter", "caddyfile"]
     command += ["--config", str(ROOT / "deploy" / "gateway" / "Caddyfile")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=30
+    )
     assert done.returncode == 0, done.stderr
     assert "Valid configuration" in done.stdout

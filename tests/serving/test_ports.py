@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from scripts.serving.ports import Claims, free_port, listen
+from scripts.serving.ports import Claims, Door, free_port
 from scripts.serving.variables import BadSetting
 
 
@@ -56,6 +56,6 @@ def test_a_taken_port_is_replaced() -> None:
 )
 def test_a_door_that_can_not_be_opened(host: str, sentence: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BadSetting) as refused:
-        listen(host, taken.getsockname()[1])
+        Door(host, taken.getsockname()[1])
     assert sentence in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1

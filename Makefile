@@ -19,7 +19,7 @@ ifeq ($(origin ARCHIVE),undefined)
 ARCHIVE := $(BUILT)
 export ARCHIVE
 else
-BUILT :=# it is there already
+BUILT :=# somebody else's, or built by `make archive` alone
 endif
 
 PICTURES = $(if $(CALIBRATION),--pictures "$$CALIBRATION")# for benchmarks
@@ -106,7 +106,8 @@ test: checked-for-packaging lint .venv/.installed-dev model_store/resnet18-fp32.
 	$(RUN) pytest -q -m 'undisturbed and not long'
 
 test-all: test soak ## the same for longer: large pictures for a minute, 200,000 fuzzed inputs, the soak
-	SECONDS_OF_LARGE_PICTURES=60 $(RUN) pytest -s -m 'long or not long' -k 'large_pictures or thousand or too_long'
+	SECONDS_OF_LARGE_PICTURES=60 SECONDS_OF_READINESS=60 $(RUN) pytest -s -m 'long or not long' -k 'large_pictures or flips'
+	$(RUN) pytest -s -m long -k 'not large_pictures'
 	$(RUN) tests.handler.fuzz --inputs 200000
 
 .PHONY: bench

@@ -106,10 +106,10 @@ class Management:
 
 def running(run: RunDirectory) -> State:
     """What the service in `run` says of itself. Raises ServiceError where there is none."""
-    state = run.state()
-    if run.is_running():
-        if state is None:
-            raise ServiceError("not_running", "The service is just starting. Try again in a moment")
+    if state := run.running_state():
         return state
+    if run.is_running():
+        raise ServiceError("not_running", "The service is just starting. Try again in a moment")
+    state = run.state()
     why = f": {state.reason}" if state and state.status == "failed" else ""
     raise ServiceError("not_running", f"The service is not running{why}. Start it: make start")

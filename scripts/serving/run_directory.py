@@ -178,6 +178,11 @@ class RunDirectory:
             settings[name] = settings[name] and Path(settings[name])
         return State(**recorded | {"settings": Settings(**settings)})
 
+    def running_state(self) -> State | None:
+        """That of the service which has the folder now, not of one before it."""
+        state = self.state()
+        return state if state and state.pid == self.holder() else None
+
     def write_state(self, state: State) -> None:
         write_atomically(
             self.path / "service.json", json.dumps(asdict(state), indent=2, default=str)

@@ -12,7 +12,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -28,6 +27,8 @@ from scripts.serving.run_directory import DEFAULT, Changes, RunDirectory
 from scripts.serving.settings import Settings
 from scripts.serving.supervisor import Supervisor
 from scripts.serving.variables import BadSetting
+
+READY_WORD = b"ready"  # from the background process to the command that started it
 
 logger = logging.getLogger("supervisor")
 
@@ -124,9 +125,6 @@ def _tell_parent(report_to: int | None) -> None:
         os.close(report_to)
 
 
-READY_WORD = b"ready"
-
-
 def start(settings: Settings, run: RunDirectory) -> None:
     """In the background; returns when a prediction has succeeded."""
     if run.is_running():
@@ -165,19 +163,21 @@ def stop(run: RunDirectory) -> None:
     if pid is None:
         print("The service is not running")
         return
-    process = os.pidfd_open(pid)
-    # Only now is it sure that this is the process: a pid may be given to another once it is free.
-    if run.holder() == pid:
-        signal.pidfd_send_signal(process, signal.SIGTERM)
-    deadline = time.monotonic() + SERVICE_STOP
-    if not select.select([process], [], [], deadline - time.monotonic())[0]:
-        raise Refused(f"process {pid} did not stop within {SERVICE_STOP:.0f} s; see {run.logs}")
+    with suppress(ProcessLookupError):
+        process = os.pidfd_open(pid)
+        # Only now is it sure that this is the one: a pid may be given to another once it is free.
+        if run.holder() == pid:
+            signal.pidfd_send_signal(process, signal.SIGTERM)
+            if not select.select([process], [], [], SERVICE_STOP)[0]:
+                raise Refused(
+                    f"process {pid} did not stop within {SERVICE_STOP:.0f} s; see {run.logs}"
+                )
     print("Stopped")
 
 
 def check_same(settings: Settings, run: RunDirectory) -> None:
     """Whether the service that runs is the one that is asked for. Raises Refused."""
-    state = run.state()
+    state = run.running_state()
     if state is None:  # it is just starting
         return
     differences = []

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
 from tests.service import Service, children_of, wait_until
 
-pytestmark = pytest.mark.undisturbed
-
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 
 
@@ -30,9 +27,9 @@ def alive(pids: list[int]) -> list[int]:
 def test_starting_again(service: Service) -> None:
     again = service.start()
     assert (again.returncode, "already running" in again.stdout) == (0, True)
-    other = service.start("--threads", "1")
+    other = service.start("--threads", "2")
     assert other.returncode == 1
-    assert "THREADS is None, not 1" in other.stderr
+    assert f"THREADS is {service.threads}, not 2" in other.stderr
 
 
 def test_starting_again_after_a_build(other: Service, tmp_path: Path) -> None:
@@ -64,15 +61,11 @@ def test_files_stay_in_the_run_directory(service: Service) -> None:
 
 
 def test_stop_leaves_nothing(other: Service) -> None:
-    started = time.monotonic()
     assert other.start().returncode == 0
-    assert time.monotonic() - started < 8
     supervisor = other.state.pid
     pids = [supervisor, *children_of(supervisor), *other.worker_pids()]
     assert len(pids) == 4
-    stopped = time.monotonic()
     assert other.stop().returncode == 0
-    assert time.monotonic() - stopped < 3
     wait_until(lambda: not alive(pids), 5, "all ended")
     assert "not running" in other.stop().stdout
 

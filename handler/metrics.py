@@ -37,7 +37,7 @@ class Metrics:
         self._add("build_info", 1, *self._build)
 
     def readiness_probes(self, count: int) -> None:
-        """Requests of a batch that were the gateway's own (/ready)."""
+        """Requests of a batch that were the supervisor's own."""
         self._add("readiness_total", count)
 
     def batch_answered(

@@ -14,7 +14,7 @@ CONTENT_TYPE = "x-client-content-type"  # set by the gateway, which sends every 
 TOP_K = "x-top-k"
 ARRIVAL = "x-request-start"  # set by the gateway: milliseconds of Unix time
 REQUEST_ID = "x-request-id"  # set by the gateway
-READINESS = "x-readiness"  # set by the gateway on its own requests, for /ready
+READINESS = "x-readiness"  # set by the supervisor on its own requests
 EXPLAIN = "explain"  # set by TorchServe for /explanations
 DESCRIBE = "describe"  # set by TorchServe for the describe API
 

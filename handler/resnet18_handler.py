@@ -179,7 +179,7 @@ class ResNet18Handler:
                 # A part of preprocess, in which the whole batch is decoded.
                 stages["decode"] = result.prepared.picture.decode_seconds
             context.set_response_header(request.position, "server-timing", server_timing(stages))
-        # The gateway's own requests would look like traffic.
+        # The supervisor's own requests would look like traffic.
         counted = [i for i, request in enumerate(requests) if READINESS not in request.headers]
         if counted:
             self.metrics.batch_answered(

@@ -1,4 +1,4 @@
-"""Find what the tests need beside Python's packages, and fetch it where it is missing.
+"""Find what the tests need besides Python packages, and fetch it where it is missing.
 
 Chromium for the page, Prometheus (with promtool) for the monitoring; arguments: which. Prints their
 paths.

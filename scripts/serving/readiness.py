@@ -80,7 +80,7 @@ class Readiness:
 
     def _probe(self) -> bool:
         try:
-            management = self._torchserve.management()
+            management = self._torchserve.management(timeout=PROBE)
             if management is None:
                 return False
             workers = management.default()["workers"]

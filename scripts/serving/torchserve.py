@@ -14,6 +14,7 @@ from ts.model_server import load_properties
 from client.http import ServiceError
 from scripts import ROOT
 from scripts.serving import variables
+from scripts.serving.bounds import MANAGEMENT
 from scripts.serving.management import Management
 from scripts.serving.ports import Claims
 from scripts.serving.process import Process
@@ -70,10 +71,12 @@ class TorchServe:
     def inference(self) -> str:
         return self.address("TS_INFERENCE_ADDRESS")
 
-    def management(self) -> Management | None:
+    def management(self, timeout: float = MANAGEMENT) -> Management | None:
         """None while it has not written its keys yet."""
         key = self._run.key("management")
-        return (key and Management(self.address("TS_MANAGEMENT_ADDRESS"), key, self._model)) or None
+        if key is None:
+            return None
+        return Management(self.address("TS_MANAGEMENT_ADDRESS"), key, self._model, timeout)
 
     def before_start(self) -> None:
         """The archives it had, no old key, no leftovers of another."""

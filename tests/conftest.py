@@ -77,7 +77,7 @@ def int8_service(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def other(archive: Path, tmp_path: Path) -> Iterator[Service]:
     """A second service, not yet started: default ports are taken, it finds others."""
-    service = Service(RunDirectory(tmp_path / "run"), archive, free_port())
+    service = Service(RunDirectory(tmp_path / "run dir"), archive, free_port())
     yield service
     assert service.stop().returncode == 0
 

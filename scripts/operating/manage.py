@@ -31,8 +31,11 @@ def main() -> int:
     except (ServiceError, BadSetting) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # another user's service
+        print(f"{options.command}: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:  # the way to end --watch
-        return 0
+        return 0 if getattr(options, "watch", False) else 130
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -112,8 +115,9 @@ def status(run: RunDirectory, options: argparse.Namespace) -> int:
 
 def scale(run: RunDirectory, options: argparse.Namespace) -> int:
     workers = given(options, "workers", "How many workers? make scale WORKERS=3")
+    management = Management.of(run)
     with one_change_at_a_time(run):
-        Management.of(run).scale(workers)
+        management.scale(workers)
         # So that it has as many after TorchServe was restarted.
         run.record(replace(run.changes(), workers=workers))
     print(f"The service has {workers} worker{'s' if workers > 1 else ''}")

@@ -19,7 +19,7 @@ class WorkerStatus(TypedDict):
     status: str
     pid: int
     startTime: str
-    pss: int | None  # bytes; None where nobody says
+    pss: int | None  # bytes; None where it can't be read
 
 
 class VersionStatus(TypedDict):

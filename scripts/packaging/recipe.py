@@ -66,9 +66,12 @@ class Recipe:
 
     def identity(self) -> str:
         """What has changed when the archive has to be built again, one thing a line."""
-        lines = [f"{name}={value}" for name, value in v.environment_of(self).items()]
+        parts = v.environment_of(self)
+        if self.precision == "fp32":
+            parts.pop("CALIBRATION", None)
+        lines = [f"{name}={value}" for name, value in parts.items()]
         lines += [_stamp(path) for path in (self.weights, self.labels) if path]
-        if self.precision == "int8" and self.calibration:
+        if "CALIBRATION" in parts and self.calibration:
             lines += map(_stamp, sorted(self.calibration.rglob("*")))
         return "\n".join(lines) + "\n"
 

@@ -40,7 +40,7 @@ def resolve(named: Path | None) -> Path:
             f"  {cached}  (not there)\n"
             f"  {WEIGHTS.url}  ({error})\n"
             "Either of these solves it:\n"
-            "  make archive WEIGHTS=path/to/resnet18-weights.pth\n"
+            "  export WEIGHTS=path/to/resnet18-weights.pth   # for make serve, start and archive\n"
             f"  curl --create-dirs -o {cached} {WEIGHTS.url}   # if there is a network"
         ) from error
     return _checked(cached, "downloaded by torchvision")

@@ -30,7 +30,7 @@ def model_of(archive: Path) -> Model:
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
         raise ServiceError(
             "no_archive",
-            f"{archive} is not a TorchServe archive. Delete it and build it again: make archive",
+            f"{archive} is not a TorchServe archive. Build one: make archive",
         ) from None
     # Both become parts of addresses and of file names.
     if not all(re.fullmatch(NAME, word) for word in model):

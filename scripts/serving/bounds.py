@@ -16,7 +16,7 @@ REQUEST_BODY = 60.0  # for its body
 IDLE_CONNECTION = 120.0
 
 # Seconds. Starting and stopping.
-STARTUP = 120.0  # a worker may take to load: a slow disk is no broken archive (startupTimeout)
+STARTUP = 120.0  # for a worker to load: a slow disk is not a broken archive (startupTimeout)
 READY = 150.0  # from the start to the first prediction: the JVM's own start on top
 IN_FLIGHT = 10.0  # for requests in flight when the gateway is told to stop
 PROCESS_STOP = 15.0  # a process may take to end by itself before it is killed

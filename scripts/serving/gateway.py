@@ -84,7 +84,7 @@ def _site(settings: Settings) -> dict[str, str]:
             "TLS": "",
             "REDIRECT": "",
         }
-    key = settings.private_key or settings.certificate
+    certificate, key = settings.certificate, settings.private_key or settings.certificate
     redirect = (
         f"http://:80 {{\n\tbind {settings.host}\n\tredir https://{settings.domain}{{uri}}\n}}\n"
     )
@@ -92,10 +92,16 @@ def _site(settings: Settings) -> dict[str, str]:
         "SITE": f"https://{settings.domain}:{settings.port}, https://:{settings.port}",
         # A connection by IP address names no domain: the supervisor's own.
         "HTTPS": f"auto_https disable_redirects\ndefault_sni {settings.domain}",
-        "TLS": f'tls "{settings.certificate}" "{key}"' if settings.certificate else "",
+        "TLS": f"tls {_quoted(certificate)} {_quoted(key)}" if certificate else "",
         # Where the site has the port that browsers expect.
         "REDIRECT": redirect if settings.port == HTTPS_PORT else "",
     }
+
+
+def _quoted(path: Path | None) -> str:
+    """As one word of the Caddyfile."""
+    escaped = str(path).replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _limits() -> dict[str, str]:

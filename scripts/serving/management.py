@@ -61,6 +61,8 @@ class Management:
         """What a worker of that version answers; waits in its queue like a prediction."""
         path = f"/models/{self.model}/{version}"
         answer: list[Version] = self._call("GET", path, customized="true")
+        if "customizedMetadata" not in answer[0]:  # its worker died meanwhile
+            raise ServiceError("no_answer", f"No worker of version {version} answers")
         return answer[0]["customizedMetadata"]
 
     def default(self) -> Version:

@@ -4,7 +4,7 @@ import psutil
 
 
 def pss(pid: int) -> int | None:
-    """Bytes, with what n processes share counted as 1/n; None where nobody says."""
+    """Bytes, with what n processes share counted as 1/n; None where it can't be read."""
     try:
         return int(psutil.Process(pid).memory_full_info().pss)
     except (psutil.Error, FileNotFoundError, AttributeError):  # it ended; not ours; not Linux

@@ -84,8 +84,7 @@ def _why(host: str, port: int, error: OSError) -> str:
         case errno.EADDRINUSE:
             other = port + 1 if port < 65535 else port - 1
             return (
-                f"PORT={port}: another program has this port. Choose another: "
-                f"make serve PORT={other}"
+                f"PORT={port}: another program has this port. Choose another, such as PORT={other}"
             )
         case errno.EACCES:
             return (

@@ -40,13 +40,13 @@ class Readiness:
         gateway: Process,
         run: RunDirectory,
         model: str,
-        door: Classifier,
+        client: Classifier,
     ) -> None:
-        """door: asks at the gateway."""
+        """client: asks at the gateway."""
         self._torchserve = torchserve
         self._gateway = gateway
         self._run = run
-        self._door = door
+        self._client = client
         self._prediction = f"{torchserve.inference}/predictions/{model}"
         self._session = session(self._prediction)
         self._succeeded = False  # the last probe
@@ -71,7 +71,7 @@ class Readiness:
     async def heal(self) -> None:
         """End what has not worked for too long; whoever keeps it running starts it anew."""
         while True:
-            if await asyncio.to_thread(self._door.responds):
+            if await asyncio.to_thread(self._client.responds):
                 self._last_response = time.monotonic()
             end_stuck(self._gateway, self._last_response, "the gateway answered nothing")
             torchserve = self._torchserve.process

@@ -40,17 +40,41 @@ class Refused(Exception):
 def main() -> int:
     options = parse_arguments()
     run = RunDirectory(options.run_directory.resolve())
+    parent = Parent(getattr(options, "report_to", None))
     try:
         if options.command == "stop":
             stop(run)
         elif options.command == "start":
             start(Settings.of(os.environ, options), run)
         else:
-            serve(Settings.of(os.environ, options), run, options.report_to)
+            serve(Settings.of(os.environ, options), run, parent)
     except (Refused, GaveUp, BadSetting, ServiceError) as error:
-        report(options, str(error))
+        if logger.handlers and parent.exists:
+            logger.error("%s", error)
+        if not parent.tell(str(error).encode()):
+            print(f"{options.command}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+class Parent:
+    """The command that started this process in the background, until it is told the outcome."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self.exists = descriptor is not None
+        self._descriptor = descriptor
+
+    def tell(self, word: bytes) -> bool:
+        """Whether it was still waiting for a word."""
+        if self._descriptor is None:
+            return False
+        with suppress(BrokenPipeError):
+            os.write(self._descriptor, word)
+        os.close(self._descriptor)
+        self._descriptor = None
+        return True
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -77,25 +101,14 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def report(options: argparse.Namespace, sentence: str) -> None:
-    """Say why a command failed, to whoever waits for it."""
-    if getattr(options, "report_to", None) is None:
-        print(f"{options.command}: {sentence}", file=sys.stderr)
-        return
-    if logger.handlers:  # else the folder, and its log, is another's
-        logger.error("%s", sentence)
-    with suppress(BrokenPipeError):  # start has given up
-        os.write(options.report_to, sentence.encode())
-
-
-def serve(settings: Settings, run: RunDirectory, report_to: int | None) -> None:
+def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
     """In the foreground, until SIGINT or SIGTERM; for `start` in the background."""
     logger.setLevel(logging.INFO)
     with run.locked() as is_ours:
         if not is_ours:
             raise Refused("the service is already running. See: make status")
         handler = logging.StreamHandler(sys.stdout)
-        if report_to is not None:
+        if parent.exists:
             take_over_output(run.logs / "supervisor.log")
             handler.setFormatter(JsonLines())
         logger.addHandler(handler)
@@ -110,19 +123,12 @@ def serve(settings: Settings, run: RunDirectory, report_to: int | None) -> None:
         with closing(Door(settings.host, settings.port, has_quic)) as door:
             supervisor = Supervisor(settings, run, door)
             try:
-                asyncio.run(supervisor.run(lambda: _tell_parent(report_to)))
+                asyncio.run(supervisor.run(lambda: parent.tell(READY_WORD)))
             except GaveUp as error:
                 supervisor.say("failed", str(error))
                 raise
             finally:
                 run.remove_scratch()
-
-
-def _tell_parent(report_to: int | None) -> None:
-    if report_to is not None:
-        with suppress(BrokenPipeError):
-            os.write(report_to, READY_WORD)
-        os.close(report_to)
 
 
 def start(settings: Settings, run: RunDirectory) -> None:
@@ -147,13 +153,17 @@ def start(settings: Settings, run: RunDirectory) -> None:
     )
     os.close(write)
     bound = READY + SERVICE_STOP
-    if not select.select([read], [], [], bound)[0]:
-        raise Refused(f"no prediction succeeded within {bound:.0f} s; see {run.logs}")
+    try:
+        if not select.select([read], [], [], bound)[0]:
+            raise Refused(f"no prediction succeeded within {bound:.0f} s; see {run.logs}")
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait(SERVICE_STOP)
+        raise
     said = os.read(read, 10_000)
     if said == READY_WORD:
         print(f"Ready: {settings.url}")
         return
-    process.wait(SERVICE_STOP)
     raise Refused(said.decode() or f"the supervisor ended; see {run.logs / 'supervisor.log'}")
 
 
@@ -168,10 +178,10 @@ def stop(run: RunDirectory) -> None:
         # Only now is it sure that this is the one: a pid may be given to another once it is free.
         if run.holder() == pid:
             signal.pidfd_send_signal(process, signal.SIGTERM)
-            if not select.select([process], [], [], SERVICE_STOP)[0]:
-                raise Refused(
-                    f"process {pid} did not stop within {SERVICE_STOP:.0f} s; see {run.logs}"
-                )
+        ended, _, _ = select.select([process], [], [], SERVICE_STOP)
+        os.close(process)
+        if not ended:
+            raise Refused(f"process {pid} did not stop within {SERVICE_STOP:.0f} s; see {run.logs}")
     print("Stopped")
 
 
@@ -184,8 +194,8 @@ def check_same(settings: Settings, run: RunDirectory) -> None:
     for one in variables.variables(Settings):
         has, wanted = getattr(state.settings, one.field), getattr(settings, one.field)
         if has != wanted:
-            shown = "a different access key" if one.secret else f"{one.name} is {has}, not {wanted}"
-            differences.append(shown)
+            words = f"{one.name} is {one.words(has)}, not {one.words(wanted)}"
+            differences.append("a different access key" if one.secret else words)
     archive = settings.archive
     if not differences and archive.is_file() and archive.stat().st_mtime_ns != state.archive_mtime:
         differences = ["the archive has been rebuilt since"]

@@ -34,7 +34,9 @@ class StatusPage:
             return []
 
         self._server = make_server("127.0.0.1", port, answer, ThreadingWSGIServer, _Silent)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="status page")
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="status page", daemon=True
+        )
 
     def start(self) -> None:
         self._thread.start()

@@ -49,7 +49,7 @@ class Supervisor:
         """Raises ServiceError for a bad archive."""
         self.settings = settings
         self.run_directory = run
-        self.sockets = door
+        self.door = door
         self.model = model_of(settings.archive).name
         # Kept for as long as the service runs: an archive built meanwhile is another service's, and
         # TorchServe must come back with what it had.
@@ -62,9 +62,9 @@ class Supervisor:
             "torchserve": self.torchserve.process,
             "gateway": self.gateway.process,
         }
-        self.door = Classifier(settings.local_url, host=settings.domain, timeout=GATEWAY_CHECK)
+        self.client = Classifier(settings.local_url, host=settings.domain, timeout=GATEWAY_CHECK)
         self.readiness = Readiness(
-            self.torchserve, self.gateway.process, run, self.model, self.door
+            self.torchserve, self.gateway.process, run, self.model, self.client
         )
         self.status_page = StatusPage(
             self.ports["SUPERVISOR"],
@@ -73,7 +73,7 @@ class Supervisor:
         )
         self._status: Status = "starting"
 
-    async def run(self, on_ready: Callable[[], None]) -> None:
+    async def run(self, on_ready: Callable[[], object]) -> None:
         """Keep the service running until SIGINT, SIGTERM or SIGHUP. Raises GaveUp.
 
         on_ready: called once, when the first prediction has succeeded.
@@ -98,7 +98,7 @@ class Supervisor:
             # The gateway takes no new requests and lets those in flight finish. Then TorchServe has
             # nothing left to do, and its own way to end takes it two seconds.
             self.say("stopping")
-            self.sockets.close()  # who comes now is refused, and does not wait in vain
+            self.door.close()  # who comes now is refused, and does not wait in vain
             await self.gateway.process.stop()
             await self.torchserve.process.stop_now()
             self.status_page.stop()
@@ -112,7 +112,7 @@ class Supervisor:
     def _is_ready(self) -> bool:
         return self.readiness.is_ready
 
-    async def _work(self, on_ready: Callable[[], None]) -> None:
+    async def _work(self, on_ready: Callable[[], object]) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep(self.torchserve))
             group.create_task(self._keep(self.gateway))
@@ -131,9 +131,9 @@ class Supervisor:
                 await kept.process.ended()
                 follow_up.cancel()
 
-    async def _announce(self, on_ready: Callable[[], None]) -> None:
+    async def _announce(self, on_ready: Callable[[], object]) -> None:
         deadline = time.monotonic() + READY
-        while not (self._is_ready() and await asyncio.to_thread(self.door.is_ready)):
+        while not (self._is_ready() and await asyncio.to_thread(self.client.is_ready)):
             if time.monotonic() > deadline:
                 raise GaveUp(
                     f"no prediction succeeded within {READY:.0f} s of starting. See "

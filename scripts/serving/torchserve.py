@@ -64,7 +64,7 @@ class TorchServe:
         )
 
     def address(self, name: str) -> str:
-        """Of one of its three doors, by the name of TorchServe's variable."""
+        """Of one of its three APIs, by the name of TorchServe's variable."""
         return f"http://{self._ports.address(name)}"
 
     @property

@@ -37,6 +37,12 @@ class Variable(NamedTuple):
     def is_switch(self) -> bool:
         return self.parse is switch
 
+    def words(self, value: Any) -> str:
+        """As one would write the value."""
+        if value is None:
+            return "not set"
+        return str(int(value)) if self.is_switch else str(value)
+
     def read(self, text: str, given_as: str) -> Any:
         """Raises BadSetting, which names the variable as it was given."""
         try:
@@ -96,7 +102,7 @@ def environment_of(settings: Any) -> dict[str, str]:
     for one in variables(type(settings)):
         value = getattr(settings, one.field)
         if value is not None:
-            texts[one.name] = str(int(value)) if one.is_switch else str(value)
+            texts[one.name] = one.words(value)
     return texts
 
 

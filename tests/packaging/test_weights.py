@@ -63,7 +63,7 @@ def test_without_a_network_the_places_and_ways_out_are_named(
     monkeypatch.setattr(weights.WEIGHTS, "get_state_dict", unreachable)
     with pytest.raises(WeightsError) as caught:
         resolve(None)
-    for part in (str(cache), weights.WEIGHTS.url, "no route", "make archive WEIGHTS=", "curl "):
+    for part in (str(cache), weights.WEIGHTS.url, "no route", "export WEIGHTS=", "curl "):
         assert part in str(caught.value)
 
 

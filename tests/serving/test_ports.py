@@ -50,7 +50,7 @@ def test_a_taken_port_is_replaced() -> None:
 @pytest.mark.parametrize(
     ("host", "sentence"),
     [
-        ("127.0.0.1", "another program has this port. Choose another: make serve PORT="),
+        ("127.0.0.1", "another program has this port. Choose another, such as PORT="),
         ("203.0.113.7", "HOST=203.0.113.7: this machine has no such address"),
     ],
 )

@@ -29,7 +29,7 @@ def test_starting_again(service: Service) -> None:
     assert (again.returncode, "already running" in again.stdout) == (0, True)
     other = service.start("--threads", "2")
     assert other.returncode == 1
-    assert f"THREADS is {service.threads}, not 2" in other.stderr
+    assert f"THREADS is {service.threads or 'not set'}, not 2" in other.stderr
 
 
 def test_starting_again_after_a_build(other: Service, tmp_path: Path) -> None:
@@ -220,3 +220,15 @@ def test_plain_torchserve_serves_the_archive(archive: Path, tmp_path: Path) -> N
     finally:
         subprocess.run([torchserve, "--stop"], cwd=ROOT, env=environment, check=True, timeout=60)
         keys.unlink(missing_ok=True)
+
+
+def test_ctrl_c_during_a_start_leaves_nothing(other: Service) -> None:
+    command = [sys.executable, "-m", "scripts.service", "start"]
+    command += ["--run-directory", str(other.run.path), "--port", str(other.port)]
+    command += ["--archive", str(other.archive)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as start:
+        wait_until(other.run.is_running, 20, "its background process has the folder")
+        start.send_signal(signal.SIGINT)
+        _, said = start.communicate(timeout=60)
+    assert (start.returncode, said) == (130, "")
+    assert not other.run.is_running()

@@ -98,7 +98,7 @@ check: .venv/.installed-dev model_store/resnet18-fp32.mar ## style, types, and e
 	@$(MAKE) --no-print-directory -j2 --output-sync lint quick-tests
 
 quick-tests:
-	@OMP_NUM_THREADS=1 $(RUN) pytest -q -n 2 -m 'not started and not slow and not long'
+	@OMP_NUM_THREADS=1 $(RUN) pytest -q -n 2 -m 'not started and not slow and not long and not undisturbed'
 
 test: checked-for-packaging lint .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## run everything CI runs
 	@$(RUN) scripts.development.find_tools > /dev/null

@@ -104,7 +104,7 @@ def test_bad_body_and_a_good_one_at_the_same_time(service: Service, kind: str) -
         for answer in good:
             items = answer.result().json()
             assert [item["class_id"] for item in items] == [item["class_id"] for item in expected]
-    assert time.monotonic() - started < 3  # nothing was sent again and again
+    assert time.monotonic() - started < 10  # nothing was sent again and again
 
 
 @pytest.mark.parametrize("size", [1000, 6_000_000])
@@ -112,7 +112,7 @@ def test_no_content_length(service: Service, size: int) -> None:
     chunks = (bytes(size // 10) for _ in range(10))
     started = time.monotonic()
     assert error(service.predict(chunks)) == (411, "length_required")  # type: ignore[arg-type]
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("size", [6_000_000, 19_000_000])
@@ -137,7 +137,7 @@ def test_long_picture(service: Service) -> None:
     Image.fromarray(np.arange(10_000, dtype=np.uint8)[:, None]).save(file, "PNG")
     started = time.monotonic()
     assert len(service.predict(file.getvalue()).json()) == 3
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 3
 
 
 def test_cut_off_upload(service: Service) -> None:

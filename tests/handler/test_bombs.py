@@ -18,6 +18,8 @@ from scripts.serving.torchserve import MALLOC
 from tests.handler.pictures import chunk, png_header, saved
 
 LIMIT = 5_000_000  # bytes, of a body
+pytestmark = pytest.mark.undisturbed
+
 MEGABYTE = 1 << 20
 
 
@@ -269,7 +271,7 @@ def test_it_costs_little(measure: Measure, name: str) -> None:
     outcome, seconds, memory = measure(data)
     # Readers differ on whether some of these files are pictures.
     assert outcome != "accepted" or name in EITHER
-    assert seconds < 0.2
+    assert seconds < 0.5
     assert memory < 300
 
 
@@ -280,7 +282,7 @@ def test_the_largest_that_are_accepted(measure: Measure, name: str) -> None:
     assert len(data) <= LIMIT
     outcome, seconds, memory = measure(data)
     assert outcome == "accepted"
-    assert seconds < 3
+    assert seconds < 5  # half of the time after which a worker is replaced
     assert memory < 1000
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import select
 import shutil
 import signal
 import socket
@@ -49,7 +50,11 @@ def kill_leftovers(children: Mapping[str, str]) -> None:
         if birth(int(pid)) == born:
             logger.warning(f"Process {pid} of the service before was still there; it was killed")
             with suppress(ProcessLookupError):
+                process = os.pidfd_open(int(pid))
                 os.killpg(int(pid), signal.SIGKILL)
+                # Until it has ended, what it listens on is taken.
+                select.select([process], [], [], PROCESS_STOP)
+                os.close(process)
 
 
 @dataclass

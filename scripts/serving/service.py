@@ -54,6 +54,9 @@ def main() -> int:
         if not parent.tell(str(error).encode()):
             print(f"{options.command}: {error}", file=sys.stderr)
         return 1
+    except PermissionError as error:  # another user's service
+        print(f"{options.command}: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0
@@ -103,6 +106,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
     """In the foreground, until SIGINT or SIGTERM; for `start` in the background."""
+    model_of(settings.archive)  # or the sentence that says why not
     logger.setLevel(logging.INFO)
     with run.locked() as is_ours:
         if not is_ours:
@@ -117,10 +121,10 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
             kill_leftovers(before.children)
         for old in run.logs.glob("*.out"):
             old.unlink()
-        run.clear_scratch()
         run.record(Changes())
         has_quic = settings.domain is not None  # HTTP/3 is for TLS
         with closing(Door(settings.host, settings.port, has_quic)) as door:
+            run.clear_scratch()
             supervisor = Supervisor(settings, run, door)
             try:
                 asyncio.run(supervisor.run(lambda: parent.tell(READY_WORD)))

@@ -2,8 +2,9 @@
 
 While a worker is busy, a file names what it is working on. Whoever finds such a file without its
 worker knows that one of these pictures may be the reason: they become suspects, which are worked on
-one by one, after the rest of their batch. A suspect whose worker dies again is condemned: it is
-refused from then on. A suspect that is answered is cleared; most workers die of something else.
+one by one, after the rest of their batch. A suspect whose worker dies in this trial is condemned:
+it is refused from then on. A suspect that is answered is cleared; most workers die of something
+else, and two that die at once may have had the same picture: that is no second proof.
 
 The workers of a model share a folder: a file `*.work` for each, which it keeps locked (the kernel
 unlocks it when the worker dies, however it dies), and empty files `*.suspect` and `*.condemned`,
@@ -20,6 +21,7 @@ from pathlib import Path
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 NO_BODY = bytes(DIGEST_BYTES)  # the digest of a request without a body, which kills no worker
+TRIAL = b"\xff" * DIGEST_BYTES  # stands in a work file beside a suspect that is worked on alone
 # A work file has its whole size from the beginning, so that a full disk changes nothing. It has
 # room for far more digests than a batch has requests.
 WORK_FILE_BYTES = 128 * DIGEST_BYTES
@@ -55,21 +57,23 @@ class Quarantine:
             if name.endswith(".work") and name != self._own:
                 self._examine(self._directory / name)
         names = self._names()
-        suspects = [i for i, d in enumerate(digests) if f"{d.hex()}.suspect" in names]
         condemned = [i for i, d in enumerate(digests) if f"{d.hex()}.condemned" in names]
+        rest = [i for i in range(len(digests)) if i not in condemned]
+        suspects = [i for i in rest if f"{digests[i].hex()}.suspect" in names]
         self._suspects = {digests[i] for i in suspects}
-        others = [i for i in range(len(digests)) if i not in {*suspects, *condemned}]
+        others = [i for i in rest if i not in suspects]
         return [group for group in [others, *([i] for i in suspects)] if group], condemned
 
     @contextmanager
     def at_work(self, digests: Sequence[bytes]) -> Iterator[None]:
         """Around the work on these: it ends well or with an exception; all else is a death."""
-        self._write(digests)
+        tried = self._suspects.intersection(digests)
+        self._write([TRIAL, *tried] if tried else digests)
         try:
             yield
         finally:
             self._write([])
-        for digest in self._suspects.intersection(digests):
+        for digest in tried:
             self._file(digest, "suspect").unlink(missing_ok=True)
 
     def _write(self, digests: Sequence[bytes]) -> None:
@@ -86,13 +90,9 @@ class Quarantine:
             content = os.read(descriptor, os.fstat(descriptor).st_size)
             starts = range(0, len(content), DIGEST_BYTES)
             found = {content[i : i + DIGEST_BYTES] for i in starts} - {NO_BODY}
-            for digest in found:
-                suspect = self._file(digest, "suspect")
-                if len(found) == 1 and suspect.exists():
-                    self._file(digest, "condemned").touch()
-                    suspect.unlink(missing_ok=True)
-                else:
-                    suspect.touch()
+            verdict = "condemned" if TRIAL in found else "suspect"
+            for digest in found - {TRIAL}:
+                self._file(digest, verdict).touch()
             work.unlink(missing_ok=True)
         except BlockingIOError:  # its worker is alive
             return

@@ -69,6 +69,13 @@ def test_a_suspect_among_others_is_no_proof(tmp_path: Path) -> None:
     assert Quarantine(tmp_path).groups([A, B, C]) == ([[0], [1], [2]], [])
 
 
+def test_two_workers_that_die_at_once_are_no_proof(tmp_path: Path) -> None:
+    other = "other = Quarantine(Path(sys.argv[1])); other.groups([batch[0]])"
+    die(tmp_path, [A], f"{other}\n    with other.at_work([batch[0]]): os.kill(os.getpid(), 9)")
+    assert len(list(tmp_path.glob("*.work"))) == 2
+    assert Quarantine(tmp_path).groups([A, B]) == ([[1], [0]], [])
+
+
 @pytest.mark.parametrize("end", ["sys.exit(0)", "raise MemoryError"])
 def test_an_orderly_end_leaves_no_suspects(tmp_path: Path, end: str) -> None:
     die(tmp_path, [A, B], end)

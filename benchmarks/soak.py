@@ -167,7 +167,7 @@ def observe(pid: int, logs: Path, clients: Clients, seconds: float) -> list[dict
 def sample(pid: int, logs: Path) -> dict[str, Any]:
     values: dict[str, Any] = {"pids": {}, "pss": {}, "fds": {}, "threads": {}}
     for process in tree(pid):
-        role = {"java": "TorchServe", "caddy": "gateway"}.get(process.name(), "worker")
+        role = {"java": "TorchServe", "envoy": "gateway"}.get(process.name(), "worker")
         role = "supervisor" if process.pid == pid else role
         values["pids"][role] = process.pid
         values["pss"][role] = process.memory_full_info().pss

@@ -12,12 +12,6 @@ from benchmarks import report
 from scripts import ROOT
 
 
-def test_caddyfile_is_formatted() -> None:
-    caddy = str(Path(sys.executable).with_name("caddy"))
-    done = subprocess.run([caddy, "fmt", "--diff", "deploy/gateway/Caddyfile"], cwd=ROOT)
-    assert done.returncode == 0
-
-
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_readme_names_what_exists(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")

@@ -9,11 +9,14 @@ be less than which.
 RESPONSE = 10.0  # until a worker that does not answer is replaced (responseTimeout)
 QUEUE = 15.0  # until a request that waits for a worker is dropped (clientTimeoutInMills)
 ANSWER = 20.0  # until the gateway asks again: TorchServe forgot it when a worker died
-REPLAY = 30.0  # for which the gateway goes on asking while what is behind it is away
-REPLAY_PAUSE = 0.2
+WAIT = 30.0  # who would wait longer for a place at TorchServe is refused at once
+REPLAY = 60.0  # from the whole body to the answer: waiting, and every try
+LARGE_REPLAY = 90.0  # the same, of those that first wait for the door of large bodies
 REQUEST_HEAD = 10.0  # for a request's line and headers to arrive
-REQUEST_BODY = 60.0  # for its body
+REQUEST_BODY = 60.0  # for its body, the wait for the door of large bodies included
+IDLE_STREAM = 100.0  # for a request of which nothing moves: longer than any waits
 IDLE_CONNECTION = 120.0
+ORDER_EVERY = 2.0  # from one look at the queues to the next
 
 # Seconds. Starting and stopping.
 STARTUP = 120.0  # for a worker to load: a slow disk is not a broken archive (startupTimeout)
@@ -37,6 +40,7 @@ SCRAPE_PROMETHEUS = 10.0
 DRAIN = 30.0  # for the requests of a version that is about to be unloaded
 CANARY = 60.0  # for a canary picture's answer, which is judged against a bound of its own
 STATUS = 15.0  # for `make status` to hear whether it is ready
+ADMIN = 5.0  # for Envoy's admin interface to answer
 GATEWAY_CHECK = 5.0  # for the supervisor to hear anything from the gateway
 ACCESS_LOGGED = 2.0  # within which the gateway has written down what it answered
 
@@ -44,15 +48,20 @@ ACCESS_LOGGED = 2.0  # within which the gateway has written down what it answere
 MAX_DEATHS = 5
 DEATHS_WINDOW = 60.0
 
-# Requests. What the gateway sends on at once fills TorchServe's queue; the others wait outside.
-AT_ONCE = 300
-QUEUE_PLACES = 310  # a few more, so that the probe always finds one (job_queue_size)
-LARGE_AT_ONCE = 20  # of those with a large body
-DRAINED_AT_ONCE = 4  # refused ones whose body is read to its end
+# Requests. The gateway sends on so many that every batch is full; the others wait there, in order.
+BATCHES_AT_ONCE = 2  # for each worker: the one in work, and the next
+QUEUE_PLACES = 1024  # of TorchServe's own queue, which is never full (job_queue_size)
+AT_ONCE = 16  # until it is known what the workers are
+LARGE_AT_ONCE = 12  # of those with a large body
+WAITING = 1000  # until it is known how fast they are answered
+WAITING_AT_LEAST = 100  # so that a short stop refuses nobody
+LARGE_WAITING, LARGE_WAITING_AT_LEAST = 300, 50
+CONNECTIONS = 10_000  # of clients
 
 # Bytes.
 BODY = 5_000_000
 LARGE_BODY = 500_000
-DRAINED_BODY = 20_000_000  # what is read of a refused one
+GATEWAY_HEAP = 1 << 30  # from there on it takes no more requests
+LOG = 10 << 20  # then a log of the gateway's is put aside
 TORCHSERVE_BODY = 5_242_880  # a little more, so that the gateway is who answers (max_request_size)
 SOCKET_PATH = 107  # unix(7), without the closing zero

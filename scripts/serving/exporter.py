@@ -1,4 +1,4 @@
-"""Metrics that neither TorchServe nor the gateway has: their restarts, memory, workers and queues.
+"""Metrics that neither TorchServe nor the gateway has: their restarts, memory and workers.
 
 What a scrape asks for is looked up then; between scrapes nothing runs.
 """
@@ -71,12 +71,6 @@ class Exporter(Collector):
         workers = GaugeMetricFamily(
             "service_workers", "Workers in each state", labels=["version", "state"]
         )
-        waiting = GaugeMetricFamily(
-            "service_queue_requests", "Requests waiting for a worker", labels=["version"]
-        )
-        capacity = GaugeMetricFamily(
-            "service_queue_capacity", "Maximum number of waiting requests", labels=["version"]
-        )
         try:
             management = Management.of(self._run, timeout=SCRAPE)
             default = management.default()["modelVersion"]
@@ -90,10 +84,7 @@ class Exporter(Collector):
             states = [worker["status"] for worker in version["workers"]]
             for state in {"READY", *states}:
                 workers.add_metric([name, state], states.count(state))
-            queue = version["jobQueueStatus"]
-            waiting.add_metric([name], queue["pendingRequests"])
-            capacity.add_metric([name], queue["pendingRequests"] + queue["remainingCapacity"])
-        yield from (versions, workers, waiting, capacity)
+        yield from (versions, workers)
 
 
 def _workers(torchserve: int) -> list[int]:

@@ -1,21 +1,33 @@
-"""The gateway as a process: Caddy, and the variable parts of deploy/gateway/Caddyfile."""
+"""The gateway as a process: Envoy, and what it is told while it runs."""
 
+import asyncio
+import logging
 import os
-import re
 import shutil
-import sys
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from scripts import ROOT
-from scripts.serving import bounds, variables
-from scripts.serving.archives import NAME
-from scripts.serving.ports import Door
+import envoy
+
+from scripts.serving import gateway_files, variables
+from scripts.serving.admin import Admin, Unreachable
+from scripts.serving.bounds import IN_FLIGHT, NOTHING_SUCCEEDED, ORDER_EVERY
+from scripts.serving.certificate import Certificate
+from scripts.serving.logs import put_aside
+from scripts.serving.order import Order
 from scripts.serving.process import Process
 from scripts.serving.run_directory import RunDirectory
-from scripts.serving.settings import HTTPS_PORT, Settings
+from scripts.serving.settings import Settings
 
-CONFIG = ROOT / "deploy" / "gateway" / "Caddyfile"
-CADDY = Path(sys.executable).with_name("caddy")
+# Its package has a command too, which starts a Python first.
+ENVOY = Path(str(envoy.__file__)).with_name("_bin") / "envoy"
+POLL = 0.05  # seconds between two looks whether all requests are answered
+# One worker thread has one queue: first come, first served. A second Envoy on this machine is
+# another service's, not this one's next life (hot restart).
+OPTIONS = "--concurrency 1 --disable-hot-restart --log-level warning --file-flush-interval-msec 200"
+
+logger = logging.getLogger("supervisor")
 
 
 class Gateway:
@@ -23,107 +35,68 @@ class Gateway:
         self,
         settings: Settings,
         run: RunDirectory,
-        door: Door,
         model: str,
-        addresses: dict[str, str],
+        ports: Mapping[str, int],
+        in_work: Callable[[], int],
     ) -> None:
-        """addresses: host:port, see `configuration`."""
-        self._scratch = run.scratch / "gateway"
-        environment = {
-            **variables.without(Settings, os.environ),
-            **configuration(settings, run, door, model, addresses),
-        }
-        command = [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(CONFIG)]
+        """ports: of INFERENCE, METRICS and SUPERVISOR. in_work: see Order."""
+        self._settings = settings
+        self._run = run
+        self._model = model
+        self._ports = ports
+        self._in_work = in_work
+        self._admin = Admin(run.sockets / "admin.sock")
+        chain = settings.certificate
+        self._certificate = chain and Certificate(run, chain, settings.private_key or chain)
+        self._logs = [run.logs / "gateway.log", run.logs / "access.log"]
+        command = [str(ENVOY), "-c", str(run.gateway / "envoy.json")]
+        command += [*OPTIONS.split(), "--log-path", str(self._logs[0])]
+        environment = variables.without(Settings, os.environ)
         log = run.logs / "gateway.out"
-        self.process = Process("the gateway", command, environment, run.path, log, door.sockets)
+        self.process = Process("the gateway", command, environment, run.path, log)
 
     def before_start(self) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)
-        self._scratch.mkdir(parents=True)
+        shutil.rmtree(self._run.sockets, ignore_errors=True)
+        self._run.sockets.mkdir(parents=True)
+        for log in self._logs:
+            put_aside(log)
+        if self._certificate:
+            self._certificate.hand_over()
+        gateway_files.write_nodes(self._run, self._ports["INFERENCE"])
+        gateway_files.write_configuration(self._settings, self._run, self._model, self._ports)
 
     async def after_start(self) -> None:
-        """It needs nothing: it reads its keys at every request."""
+        """Keep the queues' bounds, the logs and the certificate what they should be."""
+        order = Order(self._admin, self._in_work)
+        reached = time.monotonic()
+        while True:
+            await asyncio.sleep(ORDER_EVERY)
+            try:
+                await asyncio.to_thread(self._look, order)
+                reached = time.monotonic()
+            except Unreachable as error:
+                if time.monotonic() - reached > NOTHING_SUCCEEDED:
+                    logger.error(f"{error}, for {NOTHING_SUCCEEDED:.0f} s; restarting it")
+                    self.process.kill()
 
+    def _look(self, order: Order) -> None:
+        if self._certificate:
+            self._certificate.hand_over()
+        order.keep(time.monotonic())
+        if [put_aside(log) for log in self._logs].count(True):
+            self._admin.reopen_logs()
 
-def configuration(
-    settings: Settings, run: RunDirectory, door: Door, model: str, addresses: dict[str, str]
-) -> dict[str, str]:
-    """The environment that the Caddyfile reads.
+    async def stop(self) -> None:
+        """Let nobody in, wait for the requests in flight, end it."""
+        deadline = time.monotonic() + IN_FLIGHT
+        try:
+            await asyncio.to_thread(self._admin.drain)
+            while time.monotonic() < deadline and await asyncio.to_thread(self._active):
+                await asyncio.sleep(POLL)
+        except Unreachable as error:  # it has ended, or never began
+            logger.info(f"Not drained: {error}")
+        await self.process.stop()
 
-    addresses: host:port of INFERENCE (TorchServe), SUPERVISOR (readiness) and METRICS (where the
-    gateway shows its own).
-    """
-    descriptor = door.udp and door.udp.fileno()
-    quic = f"bind fdgram/{descriptor} {{\n\tprotocols h3\n}}" if descriptor else ""
-    return {
-        **_site(settings),
-        **_limits(),
-        **addresses,
-        "DOOR": f"fd/{door.tcp.fileno()}",
-        "QUIC_DOOR": quic,
-        "HOSTS": " ".join(filter(None, (settings.hosts, settings.domain, settings.host))),
-        "MODEL": model,
-        "MODEL_PATTERN": re.escape(model),
-        "VERSION_PATTERN": NAME,
-        "ACCESS_KEY": settings.access_key or "",
-        "LOG_LEVEL": "INFO" if settings.access_log else "ERROR",
-        "PAGE": str(ROOT / "web_client"),
-        "RUN": str(run.path),
-        "SOCKETS": str(run.scratch / "gateway"),
-        "XDG_CONFIG_HOME": str(run.path / "caddy"),
-        "XDG_DATA_HOME": str(run.path / "caddy"),
-    }
-
-
-def _site(settings: Settings) -> dict[str, str]:
-    """Address and TLS; HTTPS, TLS and REDIRECT are whole lines of the Caddyfile, or nothing."""
-    if settings.domain is None:
-        return {
-            "SITE": f"http://:{settings.port}",
-            "HTTPS": "auto_https off",
-            "TLS": "",
-            "REDIRECT": "",
-        }
-    certificate, key = settings.certificate, settings.private_key or settings.certificate
-    redirect = (
-        f"http://:80 {{\n\tbind {settings.host}\n\tredir https://{settings.domain}{{uri}}\n}}\n"
-    )
-    return {
-        "SITE": f"https://{settings.domain}:{settings.port}, https://:{settings.port}",
-        # A connection by IP address names no domain: the supervisor's own.
-        "HTTPS": f"auto_https disable_redirects\ndefault_sni {settings.domain}",
-        "TLS": f"tls {_quoted(certificate)} {_quoted(key)}" if certificate else "",
-        # Where the site has the port that browsers expect.
-        "REDIRECT": redirect if settings.port == HTTPS_PORT else "",
-    }
-
-
-def _quoted(path: Path | None) -> str:
-    """As one word of the Caddyfile."""
-    escaped = str(path).replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _limits() -> dict[str, str]:
-    seconds = {
-        "REQUEST_HEAD": bounds.REQUEST_HEAD,
-        "REQUEST_BODY": bounds.REQUEST_BODY,
-        "IDLE_CONNECTION": bounds.IDLE_CONNECTION,
-        "IN_FLIGHT": bounds.IN_FLIGHT,
-        "ANSWER": bounds.ANSWER,
-        "REPLAY": bounds.REPLAY,
-        "REPLAY_PAUSE": bounds.REPLAY_PAUSE,
-        "READY_ANSWER": bounds.READY_ANSWER,
-    }
-    numbers = {
-        "BODY": bounds.BODY,
-        "BODY_IN_WORDS": f"{bounds.BODY:,}",
-        "LARGE_BODY": bounds.LARGE_BODY,
-        "DRAINED_BODY": bounds.DRAINED_BODY,
-        "AT_ONCE": bounds.AT_ONCE,
-        "LARGE_AT_ONCE": bounds.LARGE_AT_ONCE,
-        "DRAINED_AT_ONCE": bounds.DRAINED_AT_ONCE,
-    }
-    return {name: f"{value * 1000:.0f}ms" for name, value in seconds.items()} | {
-        name: str(value) for name, value in numbers.items()
-    }
+    def _active(self) -> bool:
+        (requests,) = self._admin.stats(r"^http\.door\.downstream_rq_active$").values()
+        return requests > 0

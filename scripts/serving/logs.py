@@ -1,10 +1,12 @@
-"""The supervisor's log in the background: lines of JSON, like those of the other logs."""
+"""The supervisor's log in the background (lines of JSON, like the others'), and full logs."""
 
 import json
 import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+
+from scripts.serving.bounds import LOG
 
 
 class JsonLines(logging.Formatter):
@@ -27,3 +29,20 @@ def take_over_output(log: Path) -> None:
     for standard in (1, 2):
         os.dup2(descriptor, standard)
     os.close(descriptor)
+
+
+def put_aside(log: Path) -> bool:
+    """Give a full log another name and drop the oldest: two are kept beside the new one.
+
+    Whether it was full.
+    """
+    try:
+        if log.stat().st_size < LOG or not log.is_file():
+            return False
+    except FileNotFoundError:
+        return False
+    older, oldest = (log.with_suffix(f".{number}.log") for number in (1, 2))
+    if older.exists():
+        older.replace(oldest)
+    log.replace(older)
+    return True

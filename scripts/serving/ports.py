@@ -1,13 +1,13 @@
 """Ports that belong to this service from the moment they are chosen."""
 
-import atexit
 import errno
+import random
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from scripts.serving.variables import BadSetting
-
-BACKLOG = 1024  # connections that wait to be accepted
 
 
 class Claims:
@@ -15,8 +15,8 @@ class Claims:
 
     Each is held by a socket that never listens. Bound without SO_REUSEADDR it gets a port that
     nobody has; with SO_REUSEADDR, set afterwards, it lets the process that the port is for bind
-    beside it (socket(7)), which Java and Go do with that option. Others who want any free port do
-    not get it, and the next service that tries to claim it takes another.
+    beside it (socket(7)), which Java and Envoy do with that option. Others who want any free port
+    do not get it, and the next service that tries to claim it takes another.
     """
 
     def __init__(self, wanted: Mapping[str, int]) -> None:
@@ -47,36 +47,33 @@ class Claims:
 
 
 def free_port() -> int:
-    """A port that nobody else gets while this process lives; for tests and benchmarks."""
-    claim = Claims({"port": 0})
-    atexit.register(claim.close)
-    return claim["port"]
+    """For tests and benchmarks: one below those that the kernel gives to who wants any."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(10_000, lowest)  # noqa: S311
+        with suppress(BadSetting):
+            door("127.0.0.1", port, has_udp=True).close()
+            return port
 
 
-class Door:
-    """The bound sockets of page and API, which the gateway gets as they are."""
+def door(host: str, port: int, has_udp: bool = False) -> socket.socket:
+    """Claim the port of page and API, on the address that is asked for.
 
-    def __init__(self, host: str, port: int, has_quic: bool = False) -> None:
-        """has_quic: for UDP too. Raises BadSetting."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        both = host == "::" and socket.has_dualstack_ipv6()
-        try:
-            self.tcp = socket.create_server(
-                (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both
-            )
-            self.udp = socket.socket(family, socket.SOCK_DGRAM) if has_quic else None
-            if self.udp:
-                self.udp.bind((host, port))
-        except OSError as error:
-            raise BadSetting(_why(host, port, error)) from None
-
-    @property
-    def sockets(self) -> tuple[socket.socket, ...]:
-        return (self.tcp, self.udp) if self.udp else (self.tcp,)
-
-    def close(self) -> None:
-        for one in self.sockets:
-            one.close()
+    has_udp: it must be free for UDP too, where there is no such claim. Raises BadSetting.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    claim = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp:
+            for one in (claim, udp) if has_udp else (claim,):
+                if host == "::":
+                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                one.bind((host, port))
+    except OSError as error:
+        claim.close()
+        raise BadSetting(_why(host, port, error)) from None
+    claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return claim
 
 
 def _why(host: str, port: int, error: OSError) -> str:

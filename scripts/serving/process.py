@@ -6,7 +6,6 @@ import os
 import select
 import shutil
 import signal
-import socket
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -64,7 +63,6 @@ class Process:
     environment: dict[str, str]
     directory: Path
     log: Path
-    inherited: tuple[socket.socket, ...] = ()
     restarts: int = 0
     started: float = 0.0  # time.monotonic()
     _process: asyncio.subprocess.Process | None = None
@@ -86,7 +84,6 @@ class Process:
                 stderr=log,
                 # A group of its own: Ctrl-C reaches the supervisor alone, which stops in order.
                 start_new_session=True,
-                pass_fds=[inherited.fileno() for inherited in self.inherited],
             )
         self.started = time.monotonic()
 

@@ -13,6 +13,8 @@ import requests
 from client.classifier import Classifier
 from client.http import ServiceError, session
 from scripts.serving.bounds import (
+    AT_ONCE,
+    BATCHES_AT_ONCE,
     LATELY,
     NOTHING_SUCCEEDED,
     PROBE,
@@ -49,6 +51,7 @@ class Readiness:
         self._client = client
         self._prediction = f"{torchserve.inference}/predictions/{model}"
         self._session = session(self._prediction)
+        self.in_work = AT_ONCE // BATCHES_AT_ONCE  # pictures, when every worker has a full batch
         self._succeeded = False  # the last probe
         self._last_success = self._last_response = float("-inf")  # time.monotonic()
 
@@ -83,9 +86,11 @@ class Readiness:
             management = self._torchserve.management(timeout=PROBE)
             if management is None:
                 return False
-            workers = management.default()["workers"]
-            if not any(worker["status"] == "READY" for worker in workers):
+            version = management.default()
+            ready = [worker["status"] for worker in version["workers"]].count("READY")
+            if not ready:
                 return False
+            self.in_work = ready * version["batchSize"]
             headers = {
                 "Authorization": f"Bearer {self._run.key('inference')}",
                 "X-Readiness": "yes",  # nobody's traffic: the handler does not count it

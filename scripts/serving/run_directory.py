@@ -73,9 +73,9 @@ class RunDirectory:
         return self.torchserve / "key_file.json"
 
     @property
-    def inference_key(self) -> Path:
-        """What the gateway sends; empty until the TorchServe that runs has made its own."""
-        return self.path / "inference.key"
+    def gateway(self) -> Path:
+        """What the gateway is told, TorchServe's key and the access key among it."""
+        return self.path / "gateway"
 
     @property
     def model_store(self) -> Path:
@@ -96,6 +96,11 @@ class RunDirectory:
         places = [self.path / "scratch", Path(tempfile.gettempdir(), name), Path("/tmp", name)]  # noqa: S108
         room = SOCKET_PATH - len(_LONGEST_SOCKET)
         return next((place for place in places if len(bytes(place)) <= room), places[-1])
+
+    @property
+    def sockets(self) -> Path:
+        """The gateway's own."""
+        return self.scratch / "gateway"
 
     @property
     def _lock(self) -> Path:
@@ -122,7 +127,7 @@ class RunDirectory:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def create(self) -> None:
-        for path in (self.path, self.logs, self.torchserve):
+        for path in (self.path, self.logs, self.torchserve, self.gateway):
             # The keys are for this user alone.
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 

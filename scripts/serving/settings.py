@@ -95,8 +95,7 @@ class Settings:
             raise BadSetting("CERTIFICATE also needs the name it was issued for: set DOMAIN=")
         if self.certificate:
             try:
-                context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-                context.load_cert_chain(self.certificate, self.private_key, password="")
+                check_pair(self.certificate, self.private_key or self.certificate)
             except OSError as error:  # ssl.SSLError is one
                 raise BadSetting(
                     f"CERTIFICATE={self.certificate}: it can't be used with its key "
@@ -121,3 +120,9 @@ class Settings:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         bracketed = f"[{host}]" if ":" in host else host
         return f"{'https' if self.domain else 'http'}://{bracketed}:{self.port}"
+
+
+def check_pair(chain: Path, private_key: Path) -> None:
+    """Raises OSError where the two do not belong together, or can't be read."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(chain, private_key, password="")

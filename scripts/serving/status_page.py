@@ -23,15 +23,15 @@ class StatusPage:
             environment: "WSGIEnvironment", start_response: "StartResponse"
         ) -> Iterable[bytes]:
             match environment["PATH_INFO"]:
-                case "/ready":
-                    status = "200 OK" if is_ready() else "503 Service Unavailable"
+                case "/ready" if is_ready():
+                    start_response("200 OK", [("Content-Type", "application/json")])
+                    return [b'{"status": "Ready"}']
                 case "/metrics":
                     return page(environment, start_response)
-                case _:
-                    status = "404 Not Found"
-            # The gateway has the words.
-            start_response(status, [("Content-Length", "0")])
-            return []
+                case path:  # the gateway has the words
+                    no = "503 Service Unavailable" if path == "/ready" else "404 Not Found"
+                    start_response(no, [("Content-Length", "0")])
+                    return []
 
         self._server = make_server("127.0.0.1", port, answer, ThreadingWSGIServer, _Silent)
         self._thread = threading.Thread(

@@ -18,7 +18,7 @@ from scripts.serving.archives import model_of
 from scripts.serving.bounds import GATEWAY_CHECK, READY
 from scripts.serving.exporter import Exporter
 from scripts.serving.gateway import Gateway
-from scripts.serving.ports import Claims, Door
+from scripts.serving.ports import Claims
 from scripts.serving.process import GaveUp, Process, birth
 from scripts.serving.readiness import Readiness
 from scripts.serving.run_directory import RunDirectory, State, Status, write_atomically
@@ -45,19 +45,18 @@ class Kept(Protocol):
 
 
 class Supervisor:
-    def __init__(self, settings: Settings, run: RunDirectory, door: Door) -> None:
+    def __init__(self, settings: Settings, run: RunDirectory) -> None:
         """Raises ServiceError for a bad archive."""
         self.settings = settings
         self.run_directory = run
-        self.door = door
         self.model = model_of(settings.archive).name
         # Kept for as long as the service runs: an archive built meanwhile is another service's, and
         # TorchServe must come back with what it had.
         self.archive_mtime = settings.archive.stat().st_mtime_ns
         archive = run.keep_archive(settings.archive)
-        self.ports = Claims({**PORTS, "GATEWAY": GATEWAY_METRICS, "SUPERVISOR": SUPERVISOR_METRICS})
+        self.ports = Claims({**PORTS, "METRICS": GATEWAY_METRICS, "SUPERVISOR": SUPERVISOR_METRICS})
         self.torchserve = TorchServe(settings, run, self.ports, archive, self.model)
-        self.gateway = Gateway(settings, run, door, self.model, self._addresses())
+        self.gateway = Gateway(settings, run, self.model, self._ports_for_gateway(), self._in_work)
         self.processes = {
             "torchserve": self.torchserve.process,
             "gateway": self.gateway.process,
@@ -98,8 +97,7 @@ class Supervisor:
             # The gateway takes no new requests and lets those in flight finish. Then TorchServe has
             # nothing left to do, and its own way to end takes it two seconds.
             self.say("stopping")
-            self.door.close()  # who comes now is refused, and does not wait in vain
-            await self.gateway.process.stop()
+            await self.gateway.stop()
             await self.torchserve.process.stop_now()
             self.status_page.stop()
             self.ports.close()
@@ -111,6 +109,9 @@ class Supervisor:
 
     def _is_ready(self) -> bool:
         return self.readiness.is_ready
+
+    def _in_work(self) -> int:
+        return self.readiness.in_work
 
     async def _work(self, on_ready: Callable[[], object]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -165,18 +166,18 @@ class Supervisor:
             )
         )
 
-    def _addresses(self) -> dict[str, str]:
+    def _ports_for_gateway(self) -> dict[str, int]:
+        names = ("METRICS", "SUPERVISOR")
         return {
-            "INFERENCE": self.ports.address("TS_INFERENCE_ADDRESS"),
-            "SUPERVISOR": self.ports.address("SUPERVISOR"),
-            "METRICS": f"http://{self.ports.address('GATEWAY')}",
+            "INFERENCE": self.ports["TS_INFERENCE_ADDRESS"],
+            **{n: self.ports[n] for n in names},
         }
 
     def _write_targets(self) -> None:
         """Where Prometheus finds the metrics (file_sd_config); they are kept when all has ended."""
         jobs = {
             "torchserve": "TS_METRICS_ADDRESS",
-            "gateway": "GATEWAY",
+            "gateway": "METRICS",
             "supervisor": "SUPERVISOR",
         }
         targets = [

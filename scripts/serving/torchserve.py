@@ -13,12 +13,12 @@ from ts.model_server import load_properties
 
 from client.http import ServiceError
 from scripts import ROOT
-from scripts.serving import variables
+from scripts.serving import gateway_files, variables
 from scripts.serving.bounds import MANAGEMENT
 from scripts.serving.management import Management
 from scripts.serving.ports import Claims
 from scripts.serving.process import Process
-from scripts.serving.run_directory import RunDirectory, write_atomically
+from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
 
 CONFIG = ROOT / "config.properties"
@@ -83,7 +83,7 @@ class TorchServe:
         archives = self._run.changes().archives or (self._archive.name,)
         load = ",".join(f"{self._model}={archive}" for archive in archives)
         self.process.environment["TS_LOAD_MODELS"] = load
-        write_atomically(self._run.inference_key, "")
+        gateway_files.write_key(self._run, "none")
         self._run.keys.unlink(missing_ok=True)
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(parents=True)
@@ -95,7 +95,7 @@ class TorchServe:
         """
         while (key := self._run.key("inference")) is None:
             await asyncio.sleep(POLL)
-        write_atomically(self._run.inference_key, key)
+        gateway_files.write_key(self._run, key)
         workers = self._run.changes().workers or self._settings.workers
         while workers is not None:
             management = self.management()

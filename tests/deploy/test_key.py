@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from scripts import ROOT, SAMPLES
-from tests.deploy.guarded import KEY, WITH_KEY, Guarded
+from tests.deploy.guarded import DOMAIN, KEY, WITH_KEY, Guarded
 from tests.service import Service, error
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
@@ -69,6 +69,15 @@ def test_no_other_spelling_goes_around_the_key(guarded: Guarded, target: str) ->
     assert error(answer) in (NOT_FOUND, (401, "unauthorized"))
 
 
+def test_a_second_key_is_none(guarded: Guarded) -> None:
+    """Two headers of that name, one of them right."""
+    for first, second in ((KEY, "wrong"), ("wrong", KEY), (KEY, KEY)):
+        done = guarded.curl(
+            DOMAIN, "-H", f"Authorization: Bearer {first}", "-H", f"Authorization: Bearer {second}"
+        )
+        assert json.loads(done.stdout)["type"] == "unauthorized"
+
+
 def test_the_key_opens(guarded: Guarded, service: Service) -> None:
     expected = service.predict(CAT).json()
     for target in ("/predictions/resnet18", "/predictions/resnet18/1.0"):
@@ -113,7 +122,7 @@ def test_the_key_is_nowhere_to_be_read(guarded: Guarded) -> None:
         assert KEY not in process.environ().values()
     files = [path for path in run.path.rglob("*") if path.is_file() and path.suffix != ".mar"]
     assert run.logs / "gateway.log" in files
-    holders = [path for path in files if KEY.encode() in path.read_bytes()]
-    assert holders in ([], [run.path / "service.json"])
+    holders = {path for path in files if KEY.encode() in path.read_bytes()}
+    assert holders <= {run.path / "service.json", run.gateway / "envoy.json"}
     for path in (run.path, *holders):
         assert path.stat().st_mode & 0o077 == 0

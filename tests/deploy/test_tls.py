@@ -1,19 +1,16 @@
 """TLS, and the names of a service that speaks it."""
 
 import json
-import os
-import shutil
 import subprocess
-import sys
-from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
-from scripts import ROOT, SAMPLES
-from scripts.serving.gateway import configuration
-from scripts.serving.ports import Door, free_port
+from scripts import SAMPLES
+from scripts.serving import gateway_files
+from scripts.serving.gateway import ENVOY
+from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
 from tests.deploy.exchange import exchange
@@ -55,18 +52,14 @@ def test_http_2_and_3_are_offered(guarded: Guarded) -> None:
     done = guarded.curl(DOMAIN, "--http2", "-i")
     assert done.stdout.startswith(b"HTTP/2 401")
     assert f'h3=":{guarded.service.port}"'.encode() in done.stdout
-    gateway = psutil.Process(guarded.service.child_pid("caddy"))
+    gateway = psutil.Process(guarded.service.child_pid("envoy"))
     udp = [c.laddr.port for c in gateway.net_connections("udp")]
     assert guarded.service.port in udp
 
 
 def test_no_answer_without_tls(guarded: Guarded) -> None:
-    answer = exchange(
-        guarded.service.port,
-        b"GET /ping HTTP/1.1\r\nHost: pictures.test\r\nConnection: close\r\n\r\n",
-    )
-    assert answer.startswith(b"HTTP/1.0 400 ")
-    assert b"Healthy" not in answer
+    request = b"GET /ping HTTP/1.1\r\nHost: pictures.test\r\nConnection: close\r\n\r\n"
+    assert exchange(guarded.service.port, request) == b""
 
 
 @pytest.mark.parametrize(
@@ -104,25 +97,30 @@ def test_a_bad_certificate_starts_nothing(
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
 @pytest.mark.parametrize("domain", [None, DOMAIN])
 @pytest.mark.parametrize("names", [None, "photos.test *.photos.test"])
+@pytest.mark.parametrize("key", [None, KEY])
 def test_the_gateway_accepts_its_configuration(
-    tmp_path: Path, host: str, domain: str | None, names: str | None
+    certificate: Certificate,
+    tmp_path: Path,
+    host: str,
+    domain: str | None,
+    names: str | None,
+    key: str | None,
 ) -> None:
     """A domain without a certificate of its own: one from Let's Encrypt, which no test can get."""
-    given = {"HOST": host, "DOMAIN": domain, "HOSTS": names}
+    given = {"HOST": host, "DOMAIN": domain, "HOSTS": names, "ACCESS_KEY": key}
     settings = Settings.of({name: text for name, text in given.items() if text})
     run = RunDirectory(tmp_path)
-    addresses = {
-        "INFERENCE": "127.0.0.1:8080",
-        "SUPERVISOR": "127.0.0.1:8084",
-        "METRICS": "http://127.0.0.1:8083",
-    }
-    with closing(Door(host, free_port(), has_quic=domain is not None)) as door:
-        variables = configuration(settings, run, door, "resnet18", addresses)
-    caddy = shutil.which("caddy", path=str(Path(sys.executable).parent))
-    command = [str(caddy), "validate", "--adapter", "caddyfile"]
-    command += ["--config", str(ROOT / "deploy" / "gateway" / "Caddyfile")]
-    done = subprocess.run(
-        command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=30
+    run.create()
+    gateway_files.write_nodes(run, 8080)
+    gateway_files.write_key(run, "key")
+    gateway_files.write_certificate(
+        run, certificate.certificate.read_text(), certificate.key.read_text()
     )
+    file = gateway_files.write_configuration(
+        settings, run, "resnet18", {"METRICS": 8083, "SUPERVISOR": 8084}
+    )
+    command = [str(ENVOY), "--mode", "validate", "--disable-hot-restart", "-c", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
-    assert "Valid configuration" in done.stdout
+    assert f"configuration '{file}' OK" in done.stdout
+    assert "deprecated" not in done.stderr.lower()

@@ -27,7 +27,7 @@ from tests.service import Load, Service, children_of, error, started, wait_until
 pytestmark = pytest.mark.undisturbed
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
-TORCHSERVE, GATEWAY = "org.pytorch.serve.ModelServer", "caddy"
+TORCHSERVE, GATEWAY = "org.pytorch.serve.ModelServer", "envoy"
 
 
 @pytest.fixture

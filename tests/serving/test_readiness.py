@@ -61,7 +61,7 @@ def test_a_stopped_worker_turns_it_and_is_replaced(service: Service) -> None:
 @pytest.mark.parametrize("what", ["TorchServe", "the gateway"])
 def test_what_hangs_is_started_anew(other: Service, what: str) -> None:
     assert other.start().returncode == 0
-    name = {"TorchServe": "ModelServer", "the gateway": "caddy"}[what]
+    name = {"TorchServe": "ModelServer", "the gateway": "envoy"}[what]
     pid = other.child_pid(name)
     os.kill(pid, signal.SIGSTOP)
     seconds = NOTHING_SUCCEEDED + 30

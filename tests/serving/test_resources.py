@@ -19,7 +19,7 @@ from tests.service import Service, wait_until
 pytestmark = pytest.mark.undisturbed
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
-TORCHSERVE, GATEWAY = "org.pytorch.serve.ModelServer", "caddy"
+TORCHSERVE, GATEWAY = "org.pytorch.serve.ModelServer", "envoy"
 
 
 def noise() -> bytes:

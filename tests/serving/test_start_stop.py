@@ -92,7 +92,7 @@ def test_killed_supervisor_leaves_nothing(other: Service) -> None:
 def test_the_next_start_clears_what_a_killed_service_left(other: Service) -> None:
     assert other.start().returncode == 0
     supervisor = other.state.pid
-    gateway = other.child_pid("caddy")
+    gateway = other.child_pid("envoy")
     os.kill(gateway, signal.SIGSTOP)  # it can't end when it is told to
     os.kill(supervisor, signal.SIGKILL)
     leftover = other.run.scratch / "leftover"

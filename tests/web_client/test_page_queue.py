@@ -208,7 +208,7 @@ def test_gateway_dies_in_mid_upload(browser: Browser, other: Service) -> None:
     Image.open(COFFEE).resize((3000, 512)).save(picture, "BMP")
     provoked = "(503|CONNECTION_REFUSED|EMPTY_RESPONSE|CONNECTION_RESET|SOCKET_NOT_CONNECTED)"
     with visit(browser, other.url, provoked) as page:
-        gateway = other.child_pid("caddy")
+        gateway = other.child_pid("envoy")
         os.kill(gateway, signal.SIGSTOP)
         choose(page, file("cup.bmp", picture.getvalue()))
         expect(page.locator("[data-outcome] progress")).to_be_visible()

@@ -87,8 +87,8 @@ def test_nonsense_for_an_answer(page: Page) -> None:
 
 def test_every_error_has_its_sentences(page: Page) -> None:
     """In both languages, for each `type` of the contract."""
-    caddyfile = (ROOT / "deploy" / "gateway" / "Caddyfile").read_text()
-    types = {*re.findall(r"refuse \d+ (\w+)", caddyfile)}
+    gateway = (ROOT / "deploy" / "gateway" / "envoy.yaml").read_text()
+    types = {*re.findall(r'"type": "(\w+)"', gateway)}
     types |= {kind.type for kind in (InternalError, *ClientError.__subclasses__())}
     assert {"busy", "corrupt_picture", "internal_error", "unauthorized", "wrong_host"} <= types
     missing = page.evaluate(

@@ -19,7 +19,6 @@ const TYPE_OF_STATUS = {
   401: "unauthorized",
   404: "not_found",
   405: "method_not_allowed",
-  411: "length_required",
   413: "body_too_large",
   415: "unsupported_format",
   421: "wrong_host",

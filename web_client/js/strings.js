@@ -182,11 +182,10 @@ export const PROBLEMS = {
     corrupt_picture:
       "The picture is damaged or incomplete. Open it in a picture viewer, save it again and choose the new file.",
     internal_error: "The service failed to process this picture. Try again, or choose another picture.",
-    // The gateway's (deploy/gateway/Caddyfile)
+    // The gateway's (deploy/gateway/envoy.yaml)
     body_too_large:
       "The file is over 5 MB and this browser could not make it smaller. Save a smaller copy and choose it instead.",
-    length_required:
-      "Something between this browser and the service changed the upload. Reload the page, or use another network.",
+    headers_too_large: "The browser sent too many cookies or other headers. Delete this site’s cookies and try again.",
     method_not_allowed: "The service did not accept this kind of request. Reload the page and try again.",
     not_found: "The service was not found at its address. Reload the page, or come back later.",
     busy: "Too many pictures are waiting for the service. Wait a moment and try again.",
@@ -228,7 +227,7 @@ export const PROBLEMS = {
     corrupt_picture: "图片已损坏或不完整。请用看图软件打开并重新保存，再选择新文件。",
     internal_error: "服务处理这张图片时出错。请重试，或换一张图片。",
     body_too_large: "文件超过 5 MB，浏览器又无法将其缩小。请另存一张较小的图片再选择。",
-    length_required: "上传内容在传输途中被改动。请刷新页面，或换一个网络再试。",
+    headers_too_large: "浏览器发送的 Cookie 等请求头过多。请清除本站的 Cookie 后重试。",
     method_not_allowed: "服务不接受这种请求。请刷新页面后重试。",
     not_found: "找不到识别服务。请刷新页面，或稍后再试。",
     busy: "等待识别的图片太多。请稍后重试。",

@@ -1,0 +1,159 @@
+"""What the gateway is told, in files of its own folder: its configuration, and what changes while
+it runs, which it takes over when its file is replaced.
+"""
+
+import base64
+import hashlib
+import json
+import mimetypes
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scripts import ROOT
+from scripts.serving import bounds
+from scripts.serving.archives import NAME
+from scripts.serving.run_directory import RunDirectory, write_atomically
+from scripts.serving.settings import HTTPS_PORT, Settings
+from scripts.serving.template import filled
+
+FOLDER = ROOT / "deploy" / "gateway"
+TEMPLATE = FOLDER / "envoy.yaml"
+PAGE = ROOT / "web_client"
+# Host headers without a name: IPv4 and IPv6 addresses, with or without a port.
+ADDRESS = r"[0-9.]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?"
+_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
+TYPES = {".js": "text/javascript", ".html": "text/html; charset=utf-8", ".webp": "image/webp"}
+
+
+def write_configuration(
+    settings: Settings, run: RunDirectory, model: str, ports: Mapping[str, int]
+) -> Path:
+    """Envoy's bootstrap. ports: of METRICS (where the gateway shows its own) and SUPERVISOR."""
+    values = {
+        **_bounds(),
+        "HOST": settings.host,
+        "PORT": settings.port,
+        "IPV4_TOO": settings.host == "::",
+        "NAMES": names(settings),
+        "DOMAIN": settings.domain,
+        "REDIRECT": settings.certificate and settings.port == HTTPS_PORT,
+        "ALT_SVC": f'h3=":{settings.port}"; ma=86400' if settings.domain else None,
+        "ACCESS_KEY": settings.access_key,
+        "ACCESS_LOG": settings.access_log,
+        "MODEL": model,
+        "MODEL_PATTERN": re.escape(model),
+        "VERSION_PATTERN": NAME,
+        "PAGE": [route for address, path in pages().items() for route in _routes(address, path)],
+        "TO_GET": "|".join(map(re.escape, ["/ready", "/ping", *pages()])),
+        "GATEWAY": str(FOLDER),
+        "RUN": str(run.path),
+        "SOCKETS": str(run.sockets),
+        "METRICS_PORT": ports["METRICS"],
+        "SUPERVISOR_PORT": ports["SUPERVISOR"],
+    }
+    path = run.gateway / "envoy.json"
+    write_atomically(path, json.dumps(filled(TEMPLATE, values), indent=1))
+    return path
+
+
+def write_key(run: RunDirectory, key: str) -> None:
+    """TorchServe's, which every request to it carries."""
+    secret = {"generic_secret": {"secret": {"inline_string": f"Bearer {key}"}}}
+    _write(run, "key", {"@type": f"{_TLS}.Secret", "name": "key", **secret})
+
+
+def write_certificate(run: RunDirectory, chain: str, private_key: str) -> None:
+    """Both in PEM."""
+    pair = {
+        "certificate_chain": {"inline_string": chain},
+        "private_key": {"inline_string": private_key},
+    }
+    secret = {"@type": f"{_TLS}.Secret", "name": "certificate", "tls_certificate": pair}
+    _write(run, "certificate", secret)
+
+
+def write_nodes(run: RunDirectory, port: int) -> None:
+    """Where TorchServe is: on this machine."""
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+    nodes = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+    kind = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+    _write(run, "nodes", {"@type": kind, "cluster_name": "torchserve", "endpoints": nodes})
+
+
+def _write(run: RunDirectory, name: str, resource: Mapping[str, object]) -> None:
+    write_atomically(run.gateway / f"{name}.json", json.dumps({"resources": [resource]}))
+
+
+def names(settings: Settings) -> str:
+    """A pattern of the Host headers that are accepted, in RE2's and Python's syntax."""
+    ours = ["localhost", settings.domain, *(settings.hosts or "").split()]
+    # HOSTS allows a `*` for the first label.
+    patterns = [re.escape(name).replace(r"\*", "[^.]+") for name in filter(None, ours)]
+    return f"(?i)({'|'.join(patterns)})(:[0-9]+)?|{ADDRESS}"
+
+
+def pages() -> dict[str, Path]:
+    """The page's files, each by its address."""
+    files = sorted(path for path in PAGE.rglob("*") if path.is_file())
+    return {"/": PAGE / "index.html"} | {
+        f"/{path.relative_to(PAGE).as_posix()}": path for path in files
+    }
+
+
+def _routes(address: str, path: Path) -> list[dict[str, Any]]:
+    """To a file, whose content is in the configuration: nothing else can be reached."""
+    content = path.read_bytes()
+    # A weak one survives compression.
+    tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+    kind = TYPES.get(path.suffix) or mimetypes.guess_type(path)[0] or "text/plain; charset=utf-8"
+    headers = [
+        {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        for key, value in {"content-type": kind, "etag": tag, "cache-control": "no-cache"}.items()
+    ]
+    get = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
+    known = {"name": "if-none-match", "string_match": {"contains": tag}}
+    body = {"inline_bytes": base64.b64encode(content).decode()}
+    return [
+        {
+            "match": {"path": address, "headers": [get, known]},
+            "direct_response": {"status": 304},
+            "response_headers_to_add": headers[1:],
+        },
+        {
+            "match": {"path": address, "headers": [get]},
+            "direct_response": {"status": 200, "body": body},
+            "response_headers_to_add": headers,
+        },
+    ]
+
+
+def _bounds() -> dict[str, object]:
+    seconds = {
+        "REQUEST_HEAD": bounds.REQUEST_HEAD,
+        "REQUEST_BODY": bounds.REQUEST_BODY,
+        "IDLE_STREAM": bounds.IDLE_STREAM,
+        "IDLE_CONNECTION": bounds.IDLE_CONNECTION,
+        "ANSWER": bounds.ANSWER,
+        "REPLAY": bounds.REPLAY,
+        "LARGE_REPLAY": bounds.LARGE_REPLAY,
+        "READY_ANSWER": bounds.READY_ANSWER,
+    }
+    return {
+        **{name: f"{value}s" for name, value in seconds.items()},
+        "BODY": bounds.BODY,
+        "OVER_BODY": bounds.BODY + 1,
+        "BODY_IN_WORDS": f"{bounds.BODY:,}",
+        "FIRST_LARGE_BODY": bounds.LARGE_BODY + 1,
+        "ANY_BODY": 2**63 - 1,
+        "TORCHSERVE_BODY": bounds.TORCHSERVE_BODY,
+        "AT_ONCE": bounds.AT_ONCE,
+        "WAITING": bounds.WAITING,
+        "LARGE_AT_ONCE": bounds.LARGE_AT_ONCE,
+        "LARGE_WAITING": bounds.LARGE_WAITING,
+        # More than there can be: waiting ones, and those between two tries.
+        "REQUESTS": 2 * bounds.CONNECTIONS,
+        "CONNECTIONS": bounds.CONNECTIONS,
+        "HEAP": bounds.GATEWAY_HEAP,
+    }

@@ -1,0 +1,83 @@
+"""How many requests the gateway sends on at once, and how many more it lets wait.
+
+Envoy keeps the queues (one for TorchServe, one for the door of large bodies); this decides how long
+they may be: as long as their last one is answered within the promised time, by the rate at which
+requests were answered while others waited. Before that is known the bounds are guesses.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scripts.serving.admin import Admin
+from scripts.serving.bounds import (
+    BATCHES_AT_ONCE,
+    LARGE_WAITING,
+    LARGE_WAITING_AT_LEAST,
+    WAIT,
+    WAITING,
+    WAITING_AT_LEAST,
+)
+
+REMEMBERED = 20.0  # seconds over which a rate is averaged
+STEP = 0.1  # changes by less are not worth a call
+
+STATS = r"^cluster\.(torchserve|large)\.upstream_rq_(pending_active|2xx|4xx)$"
+
+
+@dataclass
+class Queue:
+    """Of one cluster."""
+
+    cluster: str
+    waiting: int  # places
+    at_least: int
+    rate: float | None = None  # answers a second while somebody waited; None: nobody has yet
+    _seen: tuple[float, int, int] | None = None  # when, answered until then, waiting then
+
+    def look(self, now: float, stats: dict[str, int]) -> None:
+        """now: time.monotonic()."""
+        value = {
+            name.rpartition("_")[2]: number
+            for name, number in stats.items()
+            if name.startswith(f"cluster.{self.cluster}.")
+        }
+        answered, waiting = value.get("2xx", 0) + value.get("4xx", 0), value.get("active", 0)
+        if self._seen:
+            before, answered_before, waiting_before = self._seen
+            seconds, answers = now - before, answered - answered_before
+            if answers > 0 and seconds > 0 and waiting and waiting_before:
+                share = min(1.0, seconds / REMEMBERED) if self.rate else 1.0
+                self.rate = (1 - share) * (self.rate or 0) + share * answers / seconds
+        self._seen = now, answered, waiting
+        if self.rate:
+            self.waiting = max(self.at_least, round(WAIT * self.rate))
+
+
+class Order:
+    def __init__(self, admin: Admin, in_work: Callable[[], int]) -> None:
+        """in_work: how many pictures the workers work on when all their batches are full."""
+        self._admin = admin
+        self._in_work = in_work
+        self._queues = (
+            Queue("torchserve", WAITING, WAITING_AT_LEAST),
+            Queue("large", LARGE_WAITING, LARGE_WAITING_AT_LEAST),
+        )
+        self._told: dict[str, int] = {}
+
+    def keep(self, now: float) -> None:
+        """Look, and tell Envoy what has changed. now: time.monotonic(). Raises Unreachable."""
+        stats = self._admin.stats(STATS)
+        for queue in self._queues:
+            queue.look(now, stats)
+        wanted = {
+            f"{one.cluster}.default.max_pending_requests": one.waiting for one in self._queues
+        }
+        wanted["torchserve.default.max_connections"] = BATCHES_AT_ONCE * self._in_work()
+        news = {
+            name: value
+            for name, value in wanted.items()
+            if abs(value - self._told.get(name, 0)) > STEP * value
+        }
+        if news:
+            self._admin.set_runtime({f"circuit_breakers.{name}": news[name] for name in news})
+            self._told |= news

@@ -12,7 +12,7 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local path, query = headers:get(":path"):match("^([^?]*)%??(.*)$")
+  local path, query = (headers:get(":path") or ""):match("^([^?]*)%??(.*)$") -- CONNECT has none
   local content_type = headers:get("content-type")
   local top_k = asked(headers, query)
   local name = headers:get("x-clients-request-id")

@@ -14,6 +14,7 @@ REPLAY = 60.0  # from the whole body to the answer: waiting, and every try
 LARGE_REPLAY = 90.0  # the same, of those that first wait for the door of large bodies
 REQUEST_HEAD = 10.0  # for a request's line and headers to arrive
 REQUEST_BODY = 60.0  # for its body, the wait for the door of large bodies included
+LINGER = 1.0  # for a client that is refused in mid-upload to notice, and read why
 IDLE_STREAM = 100.0  # for a request of which nothing moves: longer than any waits
 IDLE_CONNECTION = 120.0
 ORDER_EVERY = 2.0  # from one look at the queues to the next

@@ -133,6 +133,7 @@ def _bounds() -> dict[str, object]:
     seconds = {
         "REQUEST_HEAD": bounds.REQUEST_HEAD,
         "REQUEST_BODY": bounds.REQUEST_BODY,
+        "LINGER": bounds.LINGER,
         "IDLE_STREAM": bounds.IDLE_STREAM,
         "IDLE_CONNECTION": bounds.IDLE_CONNECTION,
         "ANSWER": bounds.ANSWER,
@@ -146,7 +147,6 @@ def _bounds() -> dict[str, object]:
         "OVER_BODY": bounds.BODY + 1,
         "BODY_IN_WORDS": f"{bounds.BODY:,}",
         "FIRST_LARGE_BODY": bounds.LARGE_BODY + 1,
-        "ANY_BODY": 2**63 - 1,
         "TORCHSERVE_BODY": bounds.TORCHSERVE_BODY,
         "AT_ONCE": bounds.AT_ONCE,
         "WAITING": bounds.WAITING,

@@ -52,28 +52,36 @@ def free_port() -> int:
     while True:
         port = random.randrange(10_000, lowest)  # noqa: S311
         with suppress(BadSetting):
-            door("127.0.0.1", port, has_udp=True).close()
+            Door("127.0.0.1", port, has_udp=True).close()
             return port
 
 
-def door(host: str, port: int, has_udp: bool = False) -> socket.socket:
-    """Claim the port of page and API, on the address that is asked for.
+class Door:
+    """The port of page and API, on the address that is asked for, for the gateway to listen on."""
 
-    has_udp: it must be free for UDP too, where there is no such claim. Raises BadSetting.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    claim = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as udp:
-            for one in (claim, udp) if has_udp else (claim,):
-                if host == "::":
-                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-                one.bind((host, port))
-    except OSError as error:
-        claim.close()
-        raise BadSetting(_why(host, port, error)) from None
-    claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    return claim
+    def __init__(self, host: str, port: int, has_udp: bool = False) -> None:
+        """has_udp: it must be free for UDP too. Raises BadSetting."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._lock = socket.socket(socket.AF_UNIX)
+        self._claim = socket.socket(family)
+        try:
+            # Of two services that start at once, neither of which listens yet, one gets this name.
+            self._lock.bind(f"\0classification {host} {port}")
+            self._claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after one before
+            with socket.socket(family, socket.SOCK_DGRAM) as udp:
+                for one in (self._claim, udp) if has_udp else (self._claim,):
+                    if host == "::":
+                        one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                    one.bind((host, port))
+            self._claim.listen()  # fails where another program does
+            self._claim.shutdown(socket.SHUT_RDWR)  # no longer, but the port stays bound
+        except OSError as error:
+            self.close()
+            raise BadSetting(_why(host, port, error)) from None
+
+    def close(self) -> None:
+        self._claim.close()
+        self._lock.close()
 
 
 def _why(host: str, port: int, error: OSError) -> str:

@@ -21,7 +21,7 @@ from scripts.serving import variables
 from scripts.serving.archives import model_of
 from scripts.serving.bounds import READY, SERVICE_STOP
 from scripts.serving.logs import JsonLines, take_over_output
-from scripts.serving.ports import door
+from scripts.serving.ports import Door
 from scripts.serving.process import GaveUp, kill_leftovers
 from scripts.serving.run_directory import DEFAULT, Changes, RunDirectory
 from scripts.serving.settings import Settings
@@ -123,7 +123,7 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
             old.unlink()
         run.record(Changes())
         has_http3 = settings.domain is not None  # it is for TLS
-        with closing(door(settings.host, settings.port, has_http3)):
+        with closing(Door(settings.host, settings.port, has_http3)):
             run.clear_scratch()
             supervisor = Supervisor(settings, run)
             try:

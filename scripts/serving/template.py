@@ -1,12 +1,14 @@
 """A YAML file with places for values. It is filled in as a structure, which no value can leave.
 
-    ${NAME}             as a whole scalar: the value itself, whatever its type; a list among the
-                        items of a list becomes items of that list
+    ${NAME}             as a whole scalar: the value itself, whatever its type
     text ${NAME}        the value as text
     when: ${NAME}       its mapping is left out where the value is None, False or empty
     !a.b.v3.C {…}       a message envoy.extensions.a.b.v3.C
     !status 413         an access log filter (!status 5xx, !status below 500)
+    !refusal {…}        a route, and before it its twin for small bodies, which are read first: many
+                        clients do not hear what they are told while they still send
 
+A list among the items of a list becomes items of that list.
 The mapping `definitions` is left out: it is where the file names what it uses more than once.
 """
 
@@ -30,6 +32,18 @@ def _message(loader: _Loader, name: str, node: yaml.MappingNode) -> dict[str, An
     return {"@type": f"type.googleapis.com/envoy.extensions.{name}", **fields}
 
 
+def _refusal(loader: _Loader, node: yaml.MappingNode) -> list[dict[str, Any]]:
+    route: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    length = {"name": "content-length", "range_match": {"start": 0, "end": "${FIRST_LARGE_BODY}"}}
+    match = {**route["match"], "headers": [*route["match"].get("headers", []), length]}
+    kind = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute"
+    buffer = {"@type": kind, "buffer": {"max_request_bytes": "${FIRST_LARGE_BODY}"}}
+    return [
+        {**route, "match": match, "typed_per_filter_config": {"envoy.filters.http.buffer": buffer}},
+        route,
+    ]
+
+
 def _status(loader: _Loader, node: yaml.ScalarNode) -> dict[str, Any]:
     match loader.construct_scalar(node).split():
         case ["5xx"]:
@@ -44,6 +58,7 @@ def _status(loader: _Loader, node: yaml.ScalarNode) -> dict[str, Any]:
 
 _Loader.add_multi_constructor("!", _message)
 _Loader.add_constructor("!status", _status)
+_Loader.add_constructor("!refusal", _refusal)
 
 
 def filled(template: Path, values: Mapping[str, object]) -> dict[str, Any]:
@@ -64,7 +79,7 @@ def _filled(node: Any, values: Mapping[str, object]) -> Any:
         for item in node:
             one = _filled(item, values)
             if one is not _LEFT_OUT:
-                items += one if isinstance(item, str) and isinstance(one, list) else [one]
+                items += one if isinstance(one, list) else [one]
         return items
     if isinstance(node, dict):
         if "when" in node and not _filled(node["when"], values):

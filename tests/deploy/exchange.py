@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import re
 import socket
 from contextlib import suppress
 
@@ -18,7 +19,16 @@ def exchange(port: int, request: bytes) -> bytes:
         with suppress(ConnectionResetError):  # it does not read what it does not want
             while len(answer) < 1_000_000 and (part := client.recv(65536)):
                 answer += part
+                if is_whole(answer):  # the server may wait for this before it closes
+                    client.shutdown(socket.SHUT_WR)
     return answer
+
+
+def is_whole(answer: bytes) -> bool:
+    """Whether the answer with which it ends has all of its body."""
+    head, _, body = answer[answer.rfind(b"HTTP/1.") :].partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: (\d+)", head, re.IGNORECASE)
+    return length is not None and len(body) >= int(length[1])
 
 
 def parsed(answer: bytes) -> requests.Response:

@@ -47,10 +47,13 @@ checked-for-work: ; $(call check,work)
 checked-names: ; $(call check,)
 
 .PHONY: serve start stop status scale versions rollout rollback trace
-serve: checked-for-serving $(BUILT) .venv/.installed ## run the service until Ctrl-C
+# Certificates from Let's Encrypt need a client.
+ACME := $(if $(DOMAIN),$(if $(CERTIFICATE),,.venv/.installed-acme))
+
+serve: checked-for-serving $(BUILT) .venv/.installed $(ACME) ## run the service until Ctrl-C
 	@$(RUN) scripts.service serve
 
-start: checked-for-serving $(BUILT) .venv/.installed ## run the service in the background
+start: checked-for-serving $(BUILT) .venv/.installed $(ACME) ## run the service in the background
 	@$(RUN) scripts.service start
 
 # What was never set up does not run.

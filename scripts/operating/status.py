@@ -6,6 +6,7 @@ import time
 from typing import Any, NotRequired, TypedDict
 
 from client.classifier import Classifier
+from scripts.serving.admin import Admin, Unreachable
 from scripts.serving.bounds import STATUS
 from scripts.serving.management import Management, Queue, running
 from scripts.serving.memory import pss
@@ -34,9 +35,17 @@ class VersionStatus(TypedDict):
     model_card: NotRequired[dict[str, Any]]
 
 
+class Waiting(TypedDict):
+    """Requests in one of the gateway's queues."""
+
+    waiting: int
+    room: int  # for more
+
+
 class Status(TypedDict):
     url: str
     ready: bool
+    queues: dict[str, Waiting]  # for a place at TorchServe, for the door of large bodies
     versions: list[VersionStatus]
 
 
@@ -56,7 +65,24 @@ def status_of(run: RunDirectory) -> Status:
         if ready:  # a worker must answer for it
             described["model_card"] = management.model_card(name)
         versions.append(described)
-    return {"url": state.url, "ready": ready, "versions": versions}
+    return {"url": state.url, "ready": ready, "queues": _queues(run), "versions": versions}
+
+
+def _queues(run: RunDirectory) -> dict[str, Waiting]:
+    """Empty while the gateway is starting."""
+    clusters = ("torchserve", "large")
+    active, room = "upstream_rq_pending_active", "circuit_breakers.default.remaining_pending"
+    try:
+        stats = Admin(run.admin).stats(f"^cluster.({'|'.join(clusters)}).({active}|{room})$")
+    except Unreachable:
+        return {}
+    return {
+        name: {
+            "waiting": stats[f"cluster.{name}.{active}"],
+            "room": stats[f"cluster.{name}.{room}"],
+        }
+        for name in clusters
+    }
 
 
 def show(run: RunDirectory, as_json: bool, watch: bool) -> int:
@@ -74,7 +100,13 @@ def show(run: RunDirectory, as_json: bool, watch: bool) -> int:
 
 def in_words(status: Status) -> str:
     head = f"{status['url']}  {'ready' if status['ready'] else 'not ready'}"
-    return "\n".join([head, *map(_version_in_words, status["versions"])])
+    queues = [_queue_in_words(*item) for item in status["queues"].items()]
+    return "\n".join([head, *queues, *map(_version_in_words, status["versions"])])
+
+
+def _queue_in_words(name: str, queue: Waiting) -> str:
+    what = {"torchserve": "waiting at the gateway", "large": "... with a body over 500 kB"}[name]
+    return f"  {what:27} {queue['waiting']:5}, room for {queue['room']}"
 
 
 def _version_in_words(version: VersionStatus) -> str:
@@ -90,7 +122,7 @@ def _version_in_words(version: VersionStatus) -> str:
         )
     lines.append(
         f"  batches of up to {version['batchSize']} after at most {version['maxBatchDelay']} ms, "
-        f"{queue['pendingRequests']} waiting, room for {queue['remainingCapacity']}"
+        f"{queue['pendingRequests']} ready for the next"
     )
     lines.append(f"  {'worker':8} {'state':10} {'pid':>8} {'memory':>8}  started")
     for worker in version["workers"]:

@@ -29,7 +29,8 @@ BAR = 30  # characters
 _HINT = "It has only failed requests unless all are logged: make stop, make start ACCESS_LOG=1"
 PARTS = {
     "network": "between this command and the gateway",
-    "gateway": "reading the request, waiting for a place, resending",
+    "upload": "reading the request, and what the gateway does itself",
+    "gateway": "waiting for a place at TorchServe, tries that failed",
     "queue": "the worker was busy with others",
     "batch wait": "waiting for others to join; handover to the worker",
     "preprocess": "decoding and resizing the whole batch",
@@ -121,7 +122,7 @@ def send(run: RunDirectory, picture: Path) -> Trace:
             return Trace(**{**asdict(seen), "total": total, "parts": parts})
         time.sleep(0.02)
     shares = _shares(response.headers.get("Server-Timing", ""))
-    parts = _parts(total, shares, "network, gateway")
+    parts = _parts(total, shares, "network, upload")
     when = response.headers.get("Date", "")
     return Trace(
         request_id, when, response.status_code, len(body), None, total, parts, shares.get("decode")
@@ -144,22 +145,21 @@ def logged(run: RunDirectory, request_id: str = "") -> Iterator[Trace]:
                 if request_id not in line or not line.endswith("\n"):
                     continue
                 entry = json.loads(line)
-                # Without a duration it is an error of the gateway's own, beside the answer.
-                if "duration" in entry and request_id in ("", entry["request_id"]):
+                if request_id in ("", entry["request_id"]):
                     yield _logged(entry)
 
 
 def _logged(entry: dict[str, Any]) -> Trace:
-    shares = _shares(", ".join(entry["resp_headers"].get("Server-Timing", [])))
-    total = entry["duration"] * 1e3
+    shares = _shares(entry["server_timing"] or "")
+    total = float(entry["milliseconds"])
     return Trace(
         entry["request_id"],
         entry["ts"],
         entry["status"],
-        entry["bytes_read"],
-        entry.get("retries") or 0,
+        entry["body"],
+        (entry["attempts"] or 1) - 1,
         total,
-        _parts(total, shares, "gateway"),
+        _parts(total, shares, "upload"),
         shares.get("decode"),
     )
 
@@ -170,12 +170,12 @@ def _shares(header: str) -> dict[str, float]:
 
 
 def _parts(total: float, shares: dict[str, float], before: str) -> dict[str, float]:
-    """before: what the time before TorchServe, of which nothing is known, is called."""
-    torchserve = shares.get("torchserve", 0.0)
+    """before: what the time before the gateway's own, of which nothing is known, is called."""
+    torchserve, gateway = shares.get("torchserve", 0.0), shares.get("gateway", 0.0)
     names = {"queue": "queue", "batch": "batch wait"}
     names |= {name: name for name in ("preprocess", "inference", "postprocess")}
     inside = {label: shares[name] for name, label in names.items() if name in shares}
-    parts = {before: max(0.0, total - torchserve)} | inside
+    parts = {before: max(0.0, total - gateway - torchserve), "gateway": gateway} | inside
     if torchserve:
         # The queue begins at a whole millisecond.
         parts["torchserve"] = max(0.0, torchserve - sum(inside.values()))
@@ -184,7 +184,8 @@ def _parts(total: float, shares: dict[str, float], before: str) -> dict[str, flo
 
 def waterfall(trace: Trace) -> str:
     retries = f", sent {trace.retries + 1} times" if trace.retries else ""
-    head = f"{trace.when}  status {trace.status}, {trace.body / 1e3:,.0f} kB, "
+    outcome = f"status {trace.status}" if trace.status else "the client left"
+    head = f"{trace.when}  {outcome}, {trace.body / 1e3:,.0f} kB, "
     lines = [f"{head}{trace.total:,.1f} ms{retries}, request {trace.request_id}"]
     passed = 0.0
     scale = BAR / max(trace.total, sum(trace.parts.values()))

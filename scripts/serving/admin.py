@@ -46,6 +46,7 @@ class Admin:
 
     def drain(self) -> None:
         """Let nobody in from now on, and close each connection with its answer."""
+        self._call("POST", "/healthcheck/fail")
         self._call("POST", "/drain_listeners")
 
     def _call(self, method: str, target: str) -> str:

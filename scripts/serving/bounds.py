@@ -22,6 +22,7 @@ ORDER_EVERY = 2.0  # from one look at the queues to the next
 # Seconds. Starting and stopping.
 STARTUP = 120.0  # for a worker to load: a slow disk is not a broken archive (startupTimeout)
 READY = 150.0  # from the start to the first prediction: the JVM's own start on top
+CERTIFICATE = 120.0  # for the first certificate of a DOMAIN
 IN_FLIGHT = 10.0  # for requests in flight when the gateway is told to stop
 PROCESS_STOP = 15.0  # a process may take to end by itself before it is killed
 SERVICE_STOP = 40.0  # the gateway, then TorchServe

@@ -1,6 +1,7 @@
 """The certificate that clients see, in step with the files in which its owner keeps it."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from scripts.serving import gateway_files
@@ -11,23 +12,26 @@ logger = logging.getLogger("supervisor")
 
 
 class Certificate:
-    def __init__(self, run: RunDirectory, chain: Path, private_key: Path) -> None:
-        """Of PEM files, which may be one."""
+    def __init__(self, run: RunDirectory, files: Callable[[], tuple[Path, Path] | None]) -> None:
+        """files: certificate and key in PEM, which may be one file."""
         self._run = run
-        self._files = (chain, private_key)
-        self._seen: tuple[str, str] | None = None
+        self._files = files
+        self._refused = self._taken = ("", "")
 
     def hand_over(self) -> None:
         """Give the gateway what is new. A pair that does not fit, as between two writes, waits."""
+        files = self._files()
+        if files is None:
+            return
         try:
-            chain, private_key = (path.read_text("ascii") for path in self._files)
-            if (chain, private_key) == self._seen:
+            chain, private_key = pair = (files[0].read_text(), files[1].read_text())
+            if pair in (self._taken, self._refused):
                 return
-            check_pair(*self._files)
+            check_pair(*files)
         except (OSError, UnicodeDecodeError) as error:
-            logger.warning(f"{self._files[0]}: not taken over, the one before stays ({error})")
+            logger.warning(f"{files[0]}: not taken over, the one before stays ({error})")
+            self._refused = pair
             return
         gateway_files.write_certificate(self._run, chain, private_key)
-        if self._seen:
-            logger.info(f"{self._files[0]}: the renewed certificate was taken over")
-        self._seen = chain, private_key
+        logger.info(f"{files[0]}: the certificate was taken over")
+        self._taken = pair

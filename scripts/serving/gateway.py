@@ -11,6 +11,7 @@ from pathlib import Path
 import envoy
 
 from scripts.serving import gateway_files, variables
+from scripts.serving.acme import Acme
 from scripts.serving.admin import Admin, Unreachable
 from scripts.serving.bounds import IN_FLIGHT, NOTHING_SUCCEEDED, ORDER_EVERY
 from scripts.serving.certificate import Certificate
@@ -38,6 +39,7 @@ class Gateway:
         model: str,
         ports: Mapping[str, int],
         in_work: Callable[[], int],
+        acme: Acme | None,
     ) -> None:
         """ports: of INFERENCE, METRICS and SUPERVISOR. in_work: see Order."""
         self._settings = settings
@@ -45,9 +47,9 @@ class Gateway:
         self._model = model
         self._ports = ports
         self._in_work = in_work
-        self._admin = Admin(run.sockets / "admin.sock")
-        chain = settings.certificate
-        self._certificate = chain and Certificate(run, chain, settings.private_key or chain)
+        self._admin = Admin(run.admin)
+        self._acme = acme
+        self._certificate = Certificate(run, acme.files if acme else settings.certificate_files)
         self._logs = [run.logs / "gateway.log", run.logs / "access.log"]
         command = [str(ENVOY), "-c", str(run.gateway / "envoy.json")]
         command += [*OPTIONS.split(), "--log-path", str(self._logs[0])]
@@ -55,13 +57,14 @@ class Gateway:
         log = run.logs / "gateway.out"
         self.process = Process("the gateway", command, environment, run.path, log)
 
-    def before_start(self) -> None:
+    async def before_start(self) -> None:
         shutil.rmtree(self._run.sockets, ignore_errors=True)
         self._run.sockets.mkdir(parents=True)
         for log in self._logs:
             put_aside(log)
-        if self._certificate:
-            self._certificate.hand_over()
+        if self._acme:
+            await self._acme.first()
+        self._certificate.hand_over()
         gateway_files.write_nodes(self._run, self._ports["INFERENCE"])
         gateway_files.write_configuration(self._settings, self._run, self._model, self._ports)
 
@@ -80,8 +83,7 @@ class Gateway:
                     self.process.kill()
 
     def _look(self, order: Order) -> None:
-        if self._certificate:
-            self._certificate.hand_over()
+        self._certificate.hand_over()
         order.keep(time.monotonic())
         if [put_aside(log) for log in self._logs].count(True):
             self._admin.reopen_logs()

@@ -21,6 +21,7 @@ from scripts.serving.bounds import (
 REMEMBERED = 20.0  # seconds over which a rate is averaged
 STEP = 0.1  # changes by less are not worth a call
 
+# For each cluster: the queue's length, its bound, and what came of the requests.
 STATS = r"^cluster\.(torchserve|large)\.upstream_rq_(pending_active|2xx|4xx)$"
 
 

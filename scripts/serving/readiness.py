@@ -104,8 +104,11 @@ class Readiness:
 def end_stuck(process: Process, last_success: float, complaint: str) -> None:
     """Kill what has not worked for too long. last_success: time.monotonic().
 
-    One that has not worked since its start may still be loading.
+    One that has not worked since its start may still be loading; one that waits for its start is
+    not stuck.
     """
+    if process.pid is None:
+        return
     bound = NOTHING_SUCCEEDED if last_success > process.started else READY
     if time.monotonic() - max(last_success, process.started) > bound:
         logger.error(f"{complaint} for {bound:.0f} s; restarting it")

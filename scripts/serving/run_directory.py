@@ -103,6 +103,11 @@ class RunDirectory:
         return self.scratch / "gateway"
 
     @property
+    def admin(self) -> Path:
+        """The socket of the gateway's admin interface."""
+        return self.sockets / "admin.sock"
+
+    @property
     def _lock(self) -> Path:
         return self.path / "lock"
 

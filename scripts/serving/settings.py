@@ -57,6 +57,11 @@ class Settings:
     private_key: Path | None = variable(
         v.existing_file, "its private key (a PEM file)", words="in the same file"
     )
+    acme_directory: str | None = variable(
+        v.matching(r"https://\S+", "this is no address of an ACME directory: https://…"),
+        "with DOMAIN: another certificate authority than Let's Encrypt (the address of its ACME "
+        "directory)",
+    )
     workers: int | None = variable(
         v.whole(1, MOST_WORKERS, "the number of workers"),
         "worker processes; one uses all cores",
@@ -86,6 +91,12 @@ class Settings:
         settings = cls(**{"archive": v.path(str(cls.archive))} | given)
         settings._check_certificate()
         return settings
+
+    def certificate_files(self) -> tuple[Path, Path] | None:
+        """Certificate and key, which may be one file; None where there is none."""
+        if self.certificate is None:
+            return None
+        return self.certificate, self.private_key or self.certificate
 
     def _check_certificate(self) -> None:
         """Raises BadSetting where those that belong together do not fit."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from client.classifier import Classifier
+from scripts.serving.acme import Acme
 from scripts.serving.archives import model_of
 from scripts.serving.bounds import GATEWAY_CHECK, READY
 from scripts.serving.exporter import Exporter
@@ -37,7 +38,7 @@ class Kept(Protocol):
 
     process: Process
 
-    def before_start(self) -> None:
+    async def before_start(self) -> None:
         """Clear away what the one before left."""
 
     async def after_start(self) -> None:
@@ -56,11 +57,14 @@ class Supervisor:
         archive = run.keep_archive(settings.archive)
         self.ports = Claims({**PORTS, "METRICS": GATEWAY_METRICS, "SUPERVISOR": SUPERVISOR_METRICS})
         self.torchserve = TorchServe(settings, run, self.ports, archive, self.model)
-        self.gateway = Gateway(settings, run, self.model, self._ports_for_gateway(), self._in_work)
-        self.processes = {
-            "torchserve": self.torchserve.process,
-            "gateway": self.gateway.process,
-        }
+        self.acme = Acme(settings, run) if settings.domain and not settings.certificate else None
+        self.gateway = Gateway(
+            settings, run, self.model, self._ports_for_gateway(), self._in_work, self.acme
+        )
+        self.kept: dict[str, Kept] = {"torchserve": self.torchserve, "gateway": self.gateway}
+        if self.acme:
+            self.kept["certificate"] = self.acme
+        self.processes = {name: kept.process for name, kept in self.kept.items()}
         self.client = Classifier(settings.local_url, host=settings.domain, timeout=GATEWAY_CHECK)
         self.readiness = Readiness(
             self.torchserve, self.gateway.process, run, self.model, self.client
@@ -98,7 +102,8 @@ class Supervisor:
             # nothing left to do, and its own way to end takes it two seconds.
             self.say("stopping")
             await self.gateway.stop()
-            await self.torchserve.process.stop_now()
+            for process in self.processes.values():
+                await process.stop_now()
             self.status_page.stop()
             self.ports.close()
         while isinstance(failure, BaseExceptionGroup):
@@ -115,15 +120,15 @@ class Supervisor:
 
     async def _work(self, on_ready: Callable[[], object]) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep(self.torchserve))
-            group.create_task(self._keep(self.gateway))
+            for kept in self.kept.values():
+                group.create_task(self._keep(kept))
             group.create_task(self.readiness.watch())
             group.create_task(self.readiness.heal())
             group.create_task(self._announce(on_ready))
 
     async def _keep(self, kept: Kept) -> None:
         while True:
-            kept.before_start()
+            await kept.before_start()
             await kept.process.start()
             self.say(self._status)
             # In a group, so that a follow-up that fails ends the service instead of being missed.

@@ -78,7 +78,7 @@ class TorchServe:
             return None
         return Management(self.address("TS_MANAGEMENT_ADDRESS"), key, self._model, timeout)
 
-    def before_start(self) -> None:
+    async def before_start(self) -> None:
         """The archives it had, no old key, no leftovers of another."""
         archives = self._run.changes().archives or (self._archive.name,)
         load = ",".join(f"{self._model}={archive}" for archive in archives)

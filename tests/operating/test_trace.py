@@ -10,7 +10,7 @@ from tests.service import Service, started
 
 CAT = SAMPLES / "cat.jpg"
 PARTS = [
-    *("network", "gateway", "queue", "batch wait"),
+    *("network", "upload", "gateway", "queue", "batch wait"),
     *("preprocess", "inference", "postprocess", "torchserve"),
 ]
 
@@ -47,7 +47,7 @@ def test_one_that_is_sent_now(logging_service: Service) -> None:
 
 def test_without_a_log_the_gateway_is_a_part_of_the_network(service: Service) -> None:
     [seen] = trace(service, str(CAT))
-    assert list(seen["parts"]) == ["network, gateway", *PARTS[2:]]
+    assert list(seen["parts"]) == ["network, upload", *PARTS[2:]]
     assert "ACCESS_LOG=1" in failure(service, "--id", "never")
 
 
@@ -67,7 +67,7 @@ def test_one_that_was_refused(logging_service: Service, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(6_000_000))
     [seen] = trace(logging_service, str(tmp_path / "large"))
     assert seen["status"] == 413
-    assert list(seen["parts"]) == ["network", "gateway"]
+    assert list(seen["parts"]) == ["network", "upload", "gateway"]
 
 
 def test_what_can_t_be_shown(logging_service: Service, other: Service) -> None:

@@ -9,7 +9,8 @@ from ts.model_server import load_properties
 from client import classifier
 from scripts import ROOT
 from scripts.serving import bounds as b
-from scripts.serving.gateway import CONFIG, _limits
+from scripts.serving.gateway_files import TEMPLATE, _bounds
+from scripts.serving.settings import MOST_WORKERS
 
 MODEL = yaml.safe_load((ROOT / "handler" / "model-config.yaml").read_text())
 SERVER = load_properties(str(ROOT / "config.properties"))
@@ -18,14 +19,27 @@ PAGE = (ROOT / "web_client" / "js" / "api.js").read_text()
 
 # Each must be less than the next.
 CHAINS = {
-    "a worker is replaced, the request dropped, asked again, given up": (
+    "a worker is replaced, the request dropped, asked again, waited for": (
         b.RESPONSE,
         b.QUEUE,
         b.ANSWER,
-        b.REPLAY,
-        classifier.TIMEOUT,
+        b.WAIT,
     ),
+    "who waits as long as it may still has time for two tries": (
+        b.WAIT + b.RESPONSE + b.ANSWER - 1,
+        b.REPLAY,
+        b.LARGE_REPLAY,
+        b.IDLE_STREAM,
+        b.IDLE_CONNECTION,
+    ),
+    "a large picture may wait for its door, and then to be sent": (b.WAIT, b.REQUEST_BODY),
     "a retrying client outlives a replay": (b.REPLAY, classifier.PATIENCE + classifier.TIMEOUT),
+    "a short stop fills no queue": (b.LARGE_WAITING_AT_LEAST, b.WAITING_AT_LEAST, b.WAITING),
+    "clients find a connection before they find no place": (
+        b.LARGE_WAITING,
+        b.WAITING,
+        b.CONNECTIONS,
+    ),
     "a slow loader is no failed start": (b.STARTUP, b.READY),
     "requests in flight end before their process is killed": (b.IN_FLIGHT, b.PROCESS_STOP),
     "both processes end before stop gives up": (2 * b.PROCESS_STOP, b.SERVICE_STOP),
@@ -48,9 +62,8 @@ CHAINS = {
         b.GATEWAY_CHECK,
         b.STATUS,
     ),
-    "the probe finds a place": (b.AT_ONCE, b.QUEUE_PLACES),
+    "TorchServe's queue is never full": (2 * MOST_WORKERS * MODEL["batchSize"], b.QUEUE_PLACES),
     "the gateway refuses a body before TorchServe does": (b.LARGE_BODY, b.BODY, b.TORCHSERVE_BODY),
-    "a refused body is read to its end": (b.BODY, b.DRAINED_BODY),
 }
 
 
@@ -82,6 +95,10 @@ def test_the_page_waits_as_long_as_a_body_may_take() -> None:
 
 
 def test_the_gateway_has_no_bound_of_its_own() -> None:
-    text = CONFIG.read_text()
-    assert re.findall(r"^\t*[a-z_]+ \d+(?:ms|s|m)$", text, re.MULTILINE) == []
-    assert [name for name in _limits() if f"{{${name}}}" not in text] == []
+    text = TEMPLATE.read_text()
+    own = re.findall(r"(\w+): [\d.]+s\b", text)
+    assert set(own) <= {
+        *("base_interval", "max_interval"),  # between two tries
+        *("connect_timeout", "refresh_interval", "memory_release_interval", "drain_timeout"),
+    }
+    assert [name for name in _bounds() if f"${{{name}}}" not in text] == []

@@ -115,28 +115,32 @@ def test_scale_outlives_torchserve(service: Service, two_workers: None, load: Lo
     wait_until(lambda: len(service.worker_pids()) == 2, 20, "both workers are back")
 
 
+def head(length: int) -> bytes:
+    """Of a prediction whose body has so many bytes."""
+    line = "POST /predictions/resnet18 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    return f"{line}Content-Length: {length}\r\n\r\n".encode()
+
+
 def test_clients_that_leave(service: Service, load: Load) -> None:
     """Half of them in the middle of their picture, the others before its answer."""
-    head = f"POST /predictions/resnet18 HTTP/1.1\r\nHost: x\r\nContent-Length: {len(CAT)}\r\n\r\n"
     for i in range(60):
         with socket.create_connection(("127.0.0.1", service.port), timeout=10) as client:
-            client.sendall(head.encode() + CAT[: len(CAT) // (1 + i % 2)])
+            client.sendall(head(len(CAT)) + CAT[: len(CAT) // (1 + i % 2)])
 
 
 def test_slow_and_silent_clients(service: Service, load: Load) -> None:
-    """128 that send nothing and 120 that send a picture of 4.9 MB byte by byte.
+    """128 that send nothing, 300 that send a picture byte by byte: of 4.9 MB, or of 400 kB.
 
-    Large pictures of others have to wait for the slow ones; those of up to 500 kB don't.
+    Large pictures of others have to wait for the slow large ones; those of up to 500 kB don't.
     """
-    head = b"POST /predictions/resnet18 HTTP/1.1\r\nHost: x\r\nContent-Length: 4900000\r\n\r\n"
     with ExitStack() as stack:
         clients = [
             stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=10))
-            for _ in range(248)
+            for _ in range(428)
         ]
         slow = clients[128:]
-        for client in slow:
-            client.sendall(head)
+        for i, client in enumerate(slow):
+            client.sendall(head((4_900_000, 400_000)[i % 2]))
         for _ in range(20):
             for client in slow:
                 client.sendall(b"\xff")

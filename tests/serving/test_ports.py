@@ -47,6 +47,28 @@ def test_a_taken_port_is_replaced() -> None:
         claims.close()
 
 
+def test_a_door_belongs_to_one_service() -> None:
+    port = free_port()
+    door = Door("127.0.0.1", port)
+    with pytest.raises(BadSetting, match="another program has this port"):
+        Door("127.0.0.1", port)
+    with socket.create_server(("127.0.0.1", port)):  # the gateway, with SO_REUSEADDR
+        door.close()
+        with pytest.raises(BadSetting, match="another program has this port"):
+            Door("127.0.0.1", port)
+
+
+def test_a_door_that_was_just_used_opens_again() -> None:
+    """Connections of the service before may still be winding down (TIME_WAIT)."""
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as server:
+        client = socket.create_connection(("127.0.0.1", port))
+        connection, _ = server.accept()
+        connection.close()  # first: its side waits
+        client.close()
+    Door("127.0.0.1", port).close()
+
+
 @pytest.mark.parametrize(
     ("host", "sentence"),
     [

@@ -73,18 +73,25 @@ def test_logs_are_bounded(other: Service) -> None:
     """One that is full is put aside, and of these two are kept; both processes log their start."""
     limit = 10 << 20
     other.run.create()
-    for name in ("worker.log", "worker.1.log", "worker.2.log", "gateway.log"):
-        (other.run.logs / name).write_bytes(b"x" * limit)
-    for day in (1, 2):
-        aside = other.run.logs / f"gateway-2026-01-0{day}T00-00-00.000-size.log.gz"
-        aside.write_bytes(b"x" * limit)
-    assert other.start().returncode == 0
-    oldest = other.run.logs / "gateway-2026-01-01T00-00-00.000-size.log.gz"
-    wait_until(lambda: not oldest.exists(), 10, "the gateway has put its log aside")
+    for log in ("worker", "gateway", "access"):
+        for name in (f"{log}.log", f"{log}.1.log", f"{log}.2.log"):
+            (other.run.logs / name).write_bytes(name.encode() * (limit // 5))
+    assert other.start("--access-log").returncode == 0
+    assert other.predict(CAT).status_code == 200
     sizes = {path.name: path.stat().st_size for path in other.run.logs.iterdir()}
     print(sizes)
-    for name in ("gateway", "worker"):
-        full = [size for file, size in sizes.items() if file.startswith(name)]
-        assert 2 <= len(full) <= 3 + (name == "gateway")  # with its standard output
-        assert sizes[f"{name}.log"] < limit / 2
-    assert sum(sizes.values()) < 3 * 3 * limit
+    for log in ("worker", "gateway", "access"):
+        assert {name for name in sizes if name.startswith(f"{log}.") and name.endswith("log")} == {
+            f"{log}.log",
+            f"{log}.1.log",
+            f"{log}.2.log",
+        }
+        assert sizes[f"{log}.log"] < limit / 2
+        assert (other.run.logs / f"{log}.2.log").read_bytes().startswith(f"{log}.1.log".encode())
+    # And while it runs.
+    access = other.run.logs / "access.log"
+    with access.open("ab") as log_file:
+        log_file.write(b"x" * limit)
+    wait_until(lambda: access.stat().st_size < limit / 2, 10, "it is put aside")
+    assert other.predict(CAT, headers={"X-Request-Id": "afterwards"}).status_code == 200
+    wait_until(lambda: "afterwards" in access.read_text(), 5, "it is written to the new one")

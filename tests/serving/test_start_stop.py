@@ -56,7 +56,7 @@ def test_worker_does_not_import_torch(service: Service) -> None:
 
 def test_files_stay_in_the_run_directory(service: Service) -> None:
     assert not (ROOT / "key_file.json").exists()
-    for secret in (service.run.keys.parent, service.run.inference_key):
+    for secret in (service.run.keys.parent, service.run.gateway, service.run.gateway / "key.json"):
         assert secret.stat().st_mode & 0o077 == 0
 
 

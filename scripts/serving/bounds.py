@@ -17,7 +17,7 @@ REQUEST_BODY = 60.0  # for its body, the wait for the door of large bodies inclu
 LINGER = 1.0  # for a client that is refused in mid-upload to notice, and read why
 IDLE_STREAM = 100.0  # for a request of which nothing moves: longer than any waits
 IDLE_CONNECTION = 120.0
-ORDER_EVERY = 2.0  # from one look at the queues to the next
+ORDER_EVERY = 3.0  # from one look at the queues to the next
 
 # Seconds. Starting and stopping.
 STARTUP = 120.0  # for a worker to load: a slow disk is not a broken archive (startupTimeout)
@@ -54,7 +54,7 @@ DEATHS_WINDOW = 60.0
 BATCHES_AT_ONCE = 2  # for each worker: the one in work, and the next
 QUEUE_PLACES = 1024  # of TorchServe's own queue, which is never full (job_queue_size)
 AT_ONCE = 16  # until it is known what the workers are
-LARGE_AT_ONCE = 12  # of those with a large body
+LARGE_AT_ONCE = 6  # of those with a large body
 WAITING = 1000  # until it is known how fast they are answered
 WAITING_AT_LEAST = 100  # so that a short stop refuses nobody
 LARGE_WAITING, LARGE_WAITING_AT_LEAST = 300, 50

@@ -7,7 +7,7 @@ import hashlib
 import json
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,11 @@ PAGE = ROOT / "web_client"
 # Host headers without a name: IPv4 and IPv6 addresses, with or without a port.
 ADDRESS = r"[0-9.]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?"
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
+# Headers that TorchServe gets; beside them what Envoy itself writes.
+PASSED = {
+    *("content-length", "content-type", "transfer-encoding"),
+    *("x-client-content-type", "x-request-id", "x-request-start", "x-top-k"),
+}
 TYPES = {".js": "text/javascript", ".html": "text/html; charset=utf-8", ".webp": "image/webp"}
 
 
@@ -47,7 +52,7 @@ def write_configuration(
         "VERSION_PATTERN": NAME,
         "PAGE": [route for address, path in pages().items() for route in _routes(address, path)],
         "TO_GET": "|".join(map(re.escape, ["/ready", "/ping", *pages()])),
-        "GATEWAY": str(FOLDER),
+        "OTHER_HEADERS": nothing_but(PASSED),
         "RUN": str(run.path),
         "SOCKETS": str(run.sockets),
         "METRICS_PORT": ports["METRICS"],
@@ -84,6 +89,18 @@ def write_nodes(run: RunDirectory, port: int) -> None:
 
 def _write(run: RunDirectory, name: str, resource: Mapping[str, object]) -> None:
     write_atomically(run.gateway / f"{name}.json", json.dumps({"resources": [resource]}))
+
+
+def nothing_but(words: Collection[str]) -> str:
+    """A pattern of every lower-case name but these, in RE2's syntax, which knows no "not"."""
+    first: dict[str, list[str]] = {}
+    for word in words:
+        if word:
+            first.setdefault(word[0], []).append(word[1:])
+    others = [re.escape(letter) + f"({nothing_but(rest)})" for letter, rest in first.items()]
+    # Envoy's own for method and path begin with a colon.
+    longer = f"[^:{re.escape(''.join(first))}].*"
+    return "|".join([*([] if "" in words else [""]), longer, *others])
 
 
 def names(settings: Settings) -> str:

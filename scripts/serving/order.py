@@ -5,6 +5,7 @@ they may be: as long as their last one is answered within the promised time, by 
 requests were answered while others waited. Before that is known the bounds are guesses.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ from scripts.serving.bounds import (
     WAITING_AT_LEAST,
 )
 
-REMEMBERED = 20.0  # seconds over which a rate is averaged
+REMEMBERED = 30.0  # seconds over which a rate is averaged
+KNOWN = 6.0  # seconds of waiting after which it is believed
 STEP = 0.1  # changes by less are not worth a call
 
 # For each cluster: the queue's length, its bound, and what came of the requests.
@@ -32,26 +34,26 @@ class Queue:
     cluster: str
     waiting: int  # places
     at_least: int
-    rate: float | None = None  # answers a second while somebody waited; None: nobody has yet
+    _answers: float = 0.0  # while somebody waited; those of long ago count less
+    _seconds: float = 0.0  # ... in so much time
     _seen: tuple[float, int, int] | None = None  # when, answered until then, waiting then
 
     def look(self, now: float, stats: dict[str, int]) -> None:
         """now: time.monotonic()."""
-        value = {
-            name.rpartition("_")[2]: number
-            for name, number in stats.items()
-            if name.startswith(f"cluster.{self.cluster}.")
-        }
-        answered, waiting = value.get("2xx", 0) + value.get("4xx", 0), value.get("active", 0)
+        name = f"cluster.{self.cluster}.upstream_rq_"
+        answered = stats.get(f"{name}2xx", 0) + stats.get(f"{name}4xx", 0)
+        waiting = stats.get(f"{name}pending_active", 0)
         if self._seen:
             before, answered_before, waiting_before = self._seen
             seconds, answers = now - before, answered - answered_before
-            if answers > 0 and seconds > 0 and waiting and waiting_before:
-                share = min(1.0, seconds / REMEMBERED) if self.rate else 1.0
-                self.rate = (1 - share) * (self.rate or 0) + share * answers / seconds
+            if waiting and waiting_before and answers > 0:
+                share = math.exp(-seconds / REMEMBERED)
+                self._answers = share * self._answers + answers
+                self._seconds = share * self._seconds + seconds
         self._seen = now, answered, waiting
-        if self.rate:
-            self.waiting = max(self.at_least, round(WAIT * self.rate))
+        if self._seconds > KNOWN:
+            rate = self._answers / self._seconds
+            self.waiting = max(self.at_least, round(WAIT * rate))
 
 
 class Order:

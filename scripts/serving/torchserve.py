@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
 
 CONFIG = ROOT / "config.properties"
+WORKER = ROOT / "deploy" / "worker"
 ADDRESSES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
 PORTS = {  # what each sets in TorchServe's environment, and the default
     **dict(zip(ADDRESSES, (8080, 8081, 8082), strict=True)),
@@ -31,16 +33,11 @@ PORTS = {  # what each sets in TorchServe's environment, and the default
 POLL = 0.02  # seconds between two looks for the keys that it writes
 SCALE_POLL = 0.1  # seconds between two tries to scale it while it does not listen yet
 
-# The workers' memory (glibc): huge pages for weights and buffers, and pictures of up to a megapixel
-# (bytes) reuse each other's memory instead of asking the kernel for every one.
-MALLOC = ":".join(
-    f"glibc.malloc.{name}={value}"
-    for name, value in {
-        "hugetlb": 1,
-        "mmap_threshold": 4 << 20,
-        "trim_threshold": 32 << 20,
-    }.items()
-)
+# Memory (glibc). The workers (deploy/worker/python): huge pages for weights and buffers, and pictures
+# of up to a megapixel (bytes) reuse each other's memory instead of asking the kernel for every one.
+# TorchServe itself gives back what a burst of large bodies took.
+WORKER_MEMORY = {"hugetlb": 1, "mmap_threshold": 4 << 20, "trim_threshold": 32 << 20}
+TORCHSERVE_MEMORY = {"arena_max": 2, "mmap_threshold": 256 << 10, "trim_threshold": 1 << 20}
 
 logger = logging.getLogger("supervisor")
 
@@ -121,7 +118,7 @@ class TorchServe:
             f"-Dlog4j.configurationFile={ROOT / 'deploy' / 'torchserve' / 'log4j2.xml'}",
             *("-cp", f"{home}/ts/frontend/*"),
             "org.pytorch.serve.ModelServer",
-            *("--python", sys.executable),
+            *("--python", str(WORKER / "python")),
             *("-f", str(CONFIG)),
             *("-s", str(self._archive.parent)),
             "-ncs",
@@ -142,9 +139,16 @@ class TorchServe:
             "TS_METRICS_CONFIG": str(ROOT / "deploy" / "torchserve" / "metrics.yaml"),
             "LOG_LOCATION": str(self._run.logs),
             "METRICS_LOCATION": str(self._run.logs),
-            "PYTHONPATH": str(ROOT / "deploy" / "worker"),
-            "GLIBC_TUNABLES": MALLOC,
+            "PYTHONPATH": str(WORKER),
+            "GLIBC_TUNABLES": tunables(TORCHSERVE_MEMORY),
+            "WORKER_GLIBC_TUNABLES": tunables(WORKER_MEMORY),
+            "WORKER_PYTHON": sys.executable,
         }
         if self._settings.threads is not None:
             environment["THREADS"] = str(self._settings.threads)
         return environment
+
+
+def tunables(values: Mapping[str, int]) -> str:
+    """Of malloc, as the environment variable GLIBC_TUNABLES has them (mallopt(3))."""
+    return ":".join(f"glibc.malloc.{name}={value}" for name, value in values.items())

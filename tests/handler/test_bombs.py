@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from scripts import ROOT
-from scripts.serving.torchserve import MALLOC
+from scripts.serving.torchserve import WORKER_MEMORY, tunables
 from tests.handler.pictures import chunk, png_header, saved
 
 LIMIT = 5_000_000  # bytes, of a body
@@ -235,7 +235,7 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measure]:
     path = tmp_path_factory.mktemp("bombs") / "picture"
     command = [sys.executable, "-c", MEASURE]
     pipe = subprocess.PIPE
-    environment = {**os.environ, "GLIBC_TUNABLES": MALLOC}  # a worker's
+    environment = {**os.environ, "GLIBC_TUNABLES": tunables(WORKER_MEMORY)}  # a worker's
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True
     ) as process:

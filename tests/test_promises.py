@@ -15,6 +15,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from scripts import ROOT, SAMPLES
 from tests.deploy.test_contract import burst
+from tests.network import isolated
 from tests.service import Service, wait_until
 
 pytestmark = pytest.mark.undisturbed
@@ -91,17 +92,6 @@ def test_the_same_answer_from_every_worker_and_after_a_restart(
     assert other.predict(CAT).content == expected
 
 
-# In a network namespace of its own, which has a loopback interface and nothing else: set it up
-# (SIOCSIFFLAGS, netdevice(7)) and run a command.
-NETWORK_NAMESPACE = """
-import fcntl, socket, struct, subprocess, sys
-assert [name for _, name in socket.if_nameindex()] == ["lo"]
-with socket.socket() as any_socket:
-    fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh", b"lo", 1))
-sys.exit(subprocess.run(sys.argv[1:]).returncode)
-"""
-
-
 @pytest.mark.started
 def test_works_without_a_network(archive: Path, tmp_path: Path) -> None:
     python = sys.executable
@@ -113,13 +103,8 @@ def test_works_without_a_network(archive: Path, tmp_path: Path) -> None:
         f"{python} -m scripts.manage {where} status;"
         f"{python} -m scripts.service stop {where}"
     )
-    # As root in a user namespace of its own where the user is not root.
-    command = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    if subprocess.run([*command, "true"], capture_output=True).returncode:
-        assert not os.environ.get("CI"), "CI can make a network namespace"
-        pytest.skip("this user may not make a network namespace")
     done = subprocess.run(
-        [*command, python, "-c", NETWORK_NAMESPACE, "sh", "-c", script],
+        isolated(["sh", "-c", script]),
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -25,10 +25,10 @@ PAGE = ROOT / "web_client"
 ADDRESS = r"[0-9.]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?"
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 # Headers that TorchServe gets; beside them what Envoy itself writes.
-PASSED = {
+PASSED = (
     *("content-length", "content-type", "transfer-encoding"),
     *("x-client-content-type", "x-request-id", "x-request-start", "x-top-k"),
-}
+)
 TYPES = {".js": "text/javascript", ".html": "text/html; charset=utf-8", ".webp": "image/webp"}
 
 

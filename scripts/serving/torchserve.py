@@ -33,7 +33,7 @@ PORTS = {  # what each sets in TorchServe's environment, and the default
 POLL = 0.02  # seconds between two looks for the keys that it writes
 SCALE_POLL = 0.1  # seconds between two tries to scale it while it does not listen yet
 
-# Memory (glibc). The workers (deploy/worker/python): huge pages for weights and buffers, and pictures
+# Memory (glibc). The workers (deploy/worker/python): huge pages for weights and buffers; pictures
 # of up to a megapixel (bytes) reuse each other's memory instead of asking the kernel for every one.
 # TorchServe itself gives back what a burst of large bodies took.
 WORKER_MEMORY = {"hugetlb": 1, "mmap_threshold": 4 << 20, "trim_threshold": 32 << 20}

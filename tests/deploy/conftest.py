@@ -1,6 +1,5 @@
 """The guarded service, started once."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,20 +7,13 @@ import pytest
 
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
-from tests.deploy.guarded import DOMAIN, KEY, Certificate, Guarded
+from tests.deploy.guarded import DOMAIN, KEY, Certificate, Guarded, make_certificate
 from tests.service import Service
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """Its own authority, for DOMAIN and this machine's address."""
-    folder = tmp_path_factory.mktemp("certificate")
-    made = Certificate(folder / "certificate.pem", folder / "key.pem")
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    command += f" -subj /CN={DOMAIN} -addext subjectAltName=DNS:{DOMAIN},IP:127.0.0.1"
-    files = ["-keyout", str(made.key), "-out", str(made.certificate)]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    return made
+    return make_certificate(tmp_path_factory.mktemp("certificate") / "made")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """TLS, and the names of a service that speaks it."""
 
 import json
+import shutil
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -14,8 +16,15 @@ from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
 from tests.deploy.exchange import exchange
-from tests.deploy.guarded import DOMAIN, KEY, WITH_KEY, Certificate, Guarded
-from tests.service import Service, error
+from tests.deploy.guarded import (
+    DOMAIN,
+    KEY,
+    WITH_KEY,
+    Certificate,
+    Guarded,
+    make_certificate,
+)
+from tests.service import Service, error, started, wait_until
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 NOT_FOUND, NO_METHOD = (404, "not_found"), (405, "method_not_allowed")
@@ -73,6 +82,34 @@ def test_old_tls_is_refused(guarded: Guarded, version: str, agreed: bool) -> Non
     assert (done.returncode == 0) == agreed
     # The server's word, not a client that does not speak it.
     assert (b"alert protocol version" in done.stderr) != agreed
+
+
+@pytest.mark.started
+def test_a_renewed_certificate_is_taken_over(
+    archive: Path, certificate: Certificate, tmp_path: Path
+) -> None:
+    """Without a restart; files that do not fit together are left alone."""
+    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    shutil.copyfile(certificate.certificate, files[0])
+    shutil.copyfile(certificate.key, files[1])
+    options = ["--domain", DOMAIN, "--certificate", str(files[0]), "--private-key", str(files[1])]
+    with started(archive, tmp_path / "run", "--host", "127.0.0.1", *options) as service:
+
+        def serial() -> str:
+            return ssl.get_server_certificate(("127.0.0.1", service.port), timeout=10)
+
+        def logged() -> str:
+            return (service.run.logs / "supervisor.log").read_text()
+
+        gateway, first = service.child_pid("envoy"), serial()
+        assert first == certificate.certificate.read_text()
+        renewed = make_certificate(tmp_path / "renewed")
+        shutil.copyfile(renewed.certificate, files[0])
+        wait_until(lambda: "not taken over" in logged(), 10, "the pair is refused")
+        assert serial() == first
+        shutil.copyfile(renewed.key, files[1])
+        wait_until(lambda: serial() == renewed.certificate.read_text(), 10, "it is taken over")
+        assert service.child_pid("envoy") == gateway
 
 
 @pytest.mark.started

@@ -7,6 +7,7 @@ import hashlib
 import json
 import mimetypes
 import re
+import resource
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,12 @@ def _routes(address: str, path: Path) -> list[dict[str, Any]]:
     ]
 
 
+def _connections() -> int:
+    """As many as this user may have, with some descriptors left for everything else."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(bounds.CONNECTIONS, most - most // 4)
+
+
 def _bounds() -> dict[str, object]:
     seconds = {
         "REQUEST_HEAD": bounds.REQUEST_HEAD,
@@ -171,6 +178,6 @@ def _bounds() -> dict[str, object]:
         "LARGE_WAITING": bounds.LARGE_WAITING,
         # More than there can be: waiting ones, and those between two tries.
         "REQUESTS": 2 * bounds.CONNECTIONS,
-        "CONNECTIONS": bounds.CONNECTIONS,
+        "CONNECTIONS": _connections(),
         "HEAP": bounds.GATEWAY_HEAP,
     }

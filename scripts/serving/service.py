@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -122,6 +123,9 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
         for old in run.logs.glob("*.out"):
             old.unlink()
         run.record(Changes())
+        # For the gateway's connections: others set the usual 1,024 for each process.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         has_http3 = settings.domain is not None  # it is for TLS
         with closing(Door(settings.host, settings.port, has_http3)):
             run.clear_scratch()

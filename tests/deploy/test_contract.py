@@ -174,6 +174,7 @@ def test_health(service: Service) -> None:
     strange = {"X-Top-K": "junk", "Content-Type": "multipart/form-data", "Describe": "1"}
     ready = requests.get(f"{service.url}/ready", headers=strange, timeout=10)
     assert ready.json() == {"status": "Ready"}
+    assert "server" not in ready.headers
 
 
 def test_page_headers(service: Service) -> None:

@@ -76,7 +76,9 @@ def test_torchserves_own_errors_with_their_traces(faulty: Service) -> None:
     assert "Exception" in str(records(faulty, "torchserve.log")[-1]["trace"])
 
 
-@pytest.mark.parametrize("name", ["a", "order-17", "A.b_c-9" * 9])
+@pytest.mark.parametrize(
+    "name", ["a", "order-17", "A.b_c-9" * 9, "6f0b6371-4f42-4931-a943-54403b6fa37e"]
+)
 def test_a_clients_name_is_kept(service: Service, name: str) -> None:
     answer = service.predict(CAT, headers={"X-Request-Id": name})
     assert answer.headers["x-request-id"] == name

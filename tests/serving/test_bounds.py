@@ -100,5 +100,6 @@ def test_the_gateway_has_no_bound_of_its_own() -> None:
     assert set(own) <= {
         *("base_interval", "max_interval"),  # between two tries
         *("connect_timeout", "refresh_interval", "memory_release_interval", "drain_timeout"),
+        *("timer_interval", "miss_timeout", "megamiss_timeout"),
     }
     assert [name for name in _bounds() if f"${{{name}}}" not in text] == []

@@ -51,8 +51,8 @@ MAX_DEATHS = 5
 DEATHS_WINDOW = 60.0
 
 # Requests. The gateway sends on so many that every batch is full; the others wait there, in order.
-BATCHES_AT_ONCE = 2  # for each worker: the one in work, and the next
-QUEUE_PLACES = 1024  # of TorchServe's own queue, which is never full (job_queue_size)
+QUEUE_PLACES = 24  # of TorchServe's own queue (job_queue_size)
+SPARE_PLACES = 8  # of these, for the supervisor's probe and what clients that left leave behind
 AT_ONCE = 16  # until it is known what the workers are
 LARGE_AT_ONCE = 6  # of those with a large body
 WAITING = 1000  # until it is known how fast they are answered

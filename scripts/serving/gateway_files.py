@@ -2,7 +2,6 @@
 it runs, which it takes over when its file is replaced.
 """
 
-import base64
 import hashlib
 import json
 import mimetypes
@@ -121,7 +120,7 @@ def pages() -> dict[str, Path]:
 
 
 def _routes(address: str, path: Path) -> list[dict[str, Any]]:
-    """To a file, whose content is in the configuration: nothing else can be reached."""
+    """To a file, which the gateway reads once, as it starts: nothing else can be reached."""
     content = path.read_bytes()
     # A weak one survives compression.
     tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
@@ -132,7 +131,6 @@ def _routes(address: str, path: Path) -> list[dict[str, Any]]:
     ]
     get = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
     known = {"name": "if-none-match", "string_match": {"contains": tag}}
-    body = {"inline_bytes": base64.b64encode(content).decode()}
     return [
         {
             "match": {"path": address, "headers": [get, known]},
@@ -141,7 +139,7 @@ def _routes(address: str, path: Path) -> list[dict[str, Any]]:
         },
         {
             "match": {"path": address, "headers": [get]},
-            "direct_response": {"status": 200, "body": body},
+            "direct_response": {"status": 200, "body": {"filename": str(path)}},
             "response_headers_to_add": headers,
         },
     ]

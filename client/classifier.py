@@ -8,7 +8,8 @@ from typing import NotRequired, TypedDict
 import requests
 import urllib3
 
-from client.http import ServiceError, cause, refusal, session
+from client.errors import ServiceError
+from client.http import cause, refusal, session
 
 MODEL = "resnet18"  # where no other is named
 PATIENCE = 30.0  # seconds to go on retrying while no picture is answered

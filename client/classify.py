@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tqdm import tqdm
 
 from client.classifier import MODEL, PATIENCE, Classifier
-from client.http import ServiceError
+from client.errors import ServiceError
 from client.output import WRITERS, Result
 from client.pictures import find_pictures, read_picture
 

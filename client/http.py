@@ -2,15 +2,9 @@
 
 import requests
 
+from client.errors import ServiceError
+
 LOOPBACK = ("http://127.", "http://localhost:", "http://[::1]:")
-
-
-class ServiceError(Exception):
-    """The service refused or could not be reached; `str(error)` says what to do."""
-
-    def __init__(self, type: str, message: str) -> None:
-        super().__init__(message)
-        self.type = type
 
 
 def session(url: str) -> requests.Session:

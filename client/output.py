@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from tqdm import tqdm
 
 from client.classifier import Item
-from client.http import ServiceError
+from client.errors import ServiceError
 
 Result = tuple[str, list[Item] | ServiceError]  # the file, and what became of it
 

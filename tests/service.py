@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from client.http import ServiceError
+from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving.management import Management, Version
 from scripts.serving.ports import free_port

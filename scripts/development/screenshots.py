@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
-from client.http import ServiceError
+from client.errors import ServiceError
 from scripts import ROOT, SAMPLES
 from scripts.development import find_tools
 from scripts.serving.management import running

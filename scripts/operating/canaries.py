@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.classifier import Classifier, Item
-from client.http import ServiceError
+from client.errors import ServiceError
 from scripts import SAMPLES
 from scripts.serving.bounds import CANARY
 from scripts.serving.run_directory import RunDirectory, State

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from client.http import ServiceError
+from client.errors import ServiceError
 from scripts import SAMPLES
 from scripts.operating.canaries import Bounds
 from scripts.operating.rollout import Rollout, one_change_at_a_time, set_default

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from client.http import ServiceError
+from client.errors import ServiceError
 from scripts.operating.canaries import Bounds, Canaries
 from scripts.serving.archives import model_of
 from scripts.serving.bounds import DRAIN

@@ -18,7 +18,8 @@ from typing import Any
 import requests
 
 from client.classifier import Classifier
-from client.http import ServiceError, cause
+from client.errors import ServiceError
+from client.http import cause
 from scripts import SAMPLES
 from scripts.serving.bounds import ACCESS_LOGGED
 from scripts.serving.management import running
@@ -29,7 +30,7 @@ BAR = 30  # characters
 _HINT = "It has only failed requests unless all are logged: make stop, make start ACCESS_LOG=1"
 PARTS = {
     "network": "between this command and the gateway",
-    "upload": "reading the request, and what the gateway does itself",
+    "upload": "reading the request; of a large one, also waiting for its door",
     "gateway": "waiting for a place at TorchServe, tries that failed",
     "queue": "the worker was busy with others",
     "batch wait": "waiting for others to join; handover to the worker",

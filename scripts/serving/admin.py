@@ -34,7 +34,11 @@ class Admin:
     def stats(self, pattern: str) -> dict[str, int]:
         """Counters and gauges whose names match."""
         text = self._call("GET", f"/stats?format=json&type=All&filter={quote(pattern)}")
-        return {stat["name"]: stat["value"] for stat in json.loads(text)["stats"] if "name" in stat}
+        try:
+            found = json.loads(text)["stats"]
+        except (ValueError, KeyError) as error:
+            raise Unreachable(f"the gateway's statistics: {error!r}") from error
+        return {stat["name"]: stat["value"] for stat in found if "name" in stat}
 
     def set_runtime(self, values: Mapping[str, int]) -> None:
         """Of what Envoy looks up whenever it needs it."""
@@ -47,14 +51,14 @@ class Admin:
     def drain(self) -> None:
         """Let nobody in from now on, and close each connection with its answer."""
         self._call("POST", "/healthcheck/fail")
-        self._call("POST", "/drain_listeners")
+        self._call("POST", "/drain_listeners?inboundonly")  # not the inner ones
 
     def _call(self, method: str, target: str) -> str:
         connection = _Connection(self._path)
         try:
             connection.request(method, target)
             response = connection.getresponse()
-            text = response.read().decode()
+            text = response.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"the gateway's admin interface: {error!r}") from error
         finally:

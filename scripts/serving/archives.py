@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from client.http import ServiceError
+from client.errors import ServiceError
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}"

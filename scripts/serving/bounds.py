@@ -1,4 +1,4 @@
-"""Every time-out and bound of the service outside of its handler, in one table.
+"""The time-outs and bounds of the service outside of its handler that depend on each other.
 
 What TorchServe's own files must say literally (config.properties, handler/model-config.yaml) is
 named here too; tests/serving/test_bounds.py holds those copies equal, and checks which bound must

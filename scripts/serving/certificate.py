@@ -16,7 +16,8 @@ class Certificate:
         """files: certificate and key in PEM, which may be one file."""
         self._run = run
         self._files = files
-        self._refused = self._taken = ("", "")
+        self._taken = ("", "")
+        self._complaint = ""  # the last one, which is not repeated
 
     def hand_over(self) -> None:
         """Give the gateway what is new. A pair that does not fit, as between two writes, waits."""
@@ -24,14 +25,16 @@ class Certificate:
         if files is None:
             return
         try:
-            chain, private_key = pair = (files[0].read_text(), files[1].read_text())
-            if pair in (self._taken, self._refused):
+            pair = (files[0].read_text(), files[1].read_text())
+            if pair == self._taken:
                 return
             check_pair(*files)
         except (OSError, UnicodeDecodeError) as error:
-            logger.warning(f"{files[0]}: not taken over, the one before stays ({error})")
-            self._refused = pair
+            complaint = f"{' and '.join(map(str, files))}: not taken over ({error})"
+            if complaint != self._complaint:
+                logger.warning(f"{complaint}; the certificate before stays")
+            self._complaint = complaint
             return
-        gateway_files.write_certificate(self._run, chain, private_key)
+        gateway_files.write_certificate(self._run, *pair)
         logger.info(f"{files[0]}: the certificate was taken over")
-        self._taken = pair
+        self._taken, self._complaint = pair, ""

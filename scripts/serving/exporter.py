@@ -10,7 +10,7 @@ import psutil
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from client.http import ServiceError
+from client.errors import ServiceError
 from scripts.serving.bounds import SCRAPE
 from scripts.serving.management import Management
 from scripts.serving.memory import pss

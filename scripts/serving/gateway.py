@@ -26,7 +26,11 @@ ENVOY = Path(str(envoy.__file__)).with_name("_bin") / "envoy"
 POLL = 0.05  # seconds between two looks whether all requests are answered
 # One worker thread has one queue: first come, first served. A second Envoy on this machine is
 # another service's, not this one's next life (hot restart).
-OPTIONS = "--concurrency 1 --disable-hot-restart --log-level warning --file-flush-interval-msec 200"
+OPTIONS = (
+    "--concurrency 1 --disable-hot-restart --file-flush-interval-msec 200 --log-level warning "
+    # Neither its own stop nor that two of its extensions are called unfinished.
+    "--component-log-level main:error,misc:error"
+)
 
 logger = logging.getLogger("supervisor")
 
@@ -50,6 +54,7 @@ class Gateway:
         self._admin = Admin(run.admin)
         self._acme = acme
         self._certificate = Certificate(run, acme.files if acme else settings.certificate_files)
+        self._reopens = False
         self._logs = [run.logs / "gateway.log", run.logs / "access.log"]
         command = [str(ENVOY), "-c", str(run.gateway / "envoy.json")]
         command += [*OPTIONS.split(), "--log-path", str(self._logs[0])]
@@ -77,6 +82,8 @@ class Gateway:
             try:
                 await asyncio.to_thread(self._look, order)
                 reached = time.monotonic()
+            except OSError as error:  # a full disk, say
+                logger.error(f"Looking after the gateway failed: {error}")
             except Unreachable as error:
                 if time.monotonic() - reached > NOTHING_SUCCEEDED:
                     logger.error(f"{error}, for {NOTHING_SUCCEEDED:.0f} s; restarting it")
@@ -85,8 +92,11 @@ class Gateway:
     def _look(self, order: Order) -> None:
         self._certificate.hand_over()
         order.keep(time.monotonic())
-        if [put_aside(log) for log in self._logs].count(True):
+        aside = [put_aside(log) for log in self._logs]
+        if any(aside) or self._reopens:
+            self._reopens = True  # still so where this fails: it would go on in the old files
             self._admin.reopen_logs()
+            self._reopens = False
 
     async def stop(self) -> None:
         """Let nobody in, wait for the requests in flight, end it."""
@@ -100,5 +110,4 @@ class Gateway:
         await self.process.stop()
 
     def _active(self) -> bool:
-        (requests,) = self._admin.stats(r"^http\.door\.downstream_rq_active$").values()
-        return requests > 0
+        return any(self._admin.stats(r"^http\.door\.downstream_rq_active$").values())

@@ -4,7 +4,6 @@ it runs, which it takes over when its file is replaced.
 
 import hashlib
 import json
-import mimetypes
 import re
 import resource
 from collections.abc import Collection, Mapping
@@ -29,7 +28,16 @@ PASSED = (
     *("content-length", "content-type", "transfer-encoding"),
     *("x-client-content-type", "x-request-id", "x-request-start", "x-top-k"),
 )
-TYPES = {".js": "text/javascript", ".html": "text/html; charset=utf-8", ".webp": "image/webp"}
+TYPES = {  # of the page's files; others, such as an editor's, are not published
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+}
 
 
 def write_configuration(
@@ -113,7 +121,7 @@ def names(settings: Settings) -> str:
 
 def pages() -> dict[str, Path]:
     """The page's files, each by its address."""
-    files = sorted(path for path in PAGE.rglob("*") if path.is_file())
+    files = sorted(path for path in PAGE.rglob("*") if path.suffix in TYPES)
     return {"/": PAGE / "index.html"} | {
         f"/{path.relative_to(PAGE).as_posix()}": path for path in files
     }
@@ -124,10 +132,10 @@ def _routes(address: str, path: Path) -> list[dict[str, Any]]:
     content = path.read_bytes()
     # A weak one survives compression.
     tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
-    kind = TYPES.get(path.suffix) or mimetypes.guess_type(path)[0] or "text/plain; charset=utf-8"
+    fields = {"content-type": TYPES[path.suffix], "etag": tag, "cache-control": "no-cache"}
     headers = [
         {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-        for key, value in {"content-type": kind, "etag": tag, "cache-control": "no-cache"}.items()
+        for key, value in fields.items()
     ]
     get = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
     known = {"name": "if-none-match", "string_match": {"contains": tag}}

@@ -4,7 +4,8 @@ from typing import Any, NotRequired, Self, TypedDict
 
 import requests
 
-from client.http import ServiceError, cause, refusal, session
+from client.errors import ServiceError
+from client.http import cause, refusal, session
 from scripts.serving.bounds import MANAGEMENT
 from scripts.serving.run_directory import RunDirectory, State
 

@@ -11,7 +11,8 @@ import time
 import requests
 
 from client.classifier import Classifier
-from client.http import ServiceError, session
+from client.errors import ServiceError
+from client.http import session
 from scripts.serving.bounds import (
     AT_ONCE,
     LATELY,

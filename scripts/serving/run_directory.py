@@ -74,7 +74,7 @@ class RunDirectory:
 
     @property
     def gateway(self) -> Path:
-        """What the gateway is told, TorchServe's key and the access key among it."""
+        """What the gateway is told, keys among it; there only while the service runs."""
         return self.path / "gateway"
 
     @property
@@ -126,10 +126,12 @@ class RunDirectory:
     def clear_scratch(self) -> None:
         """Raises OSError where another user has a folder of that name."""
         self.remove_scratch()
-        self.scratch.mkdir(mode=0o700)
+        for folder in (self.scratch, self.gateway):
+            folder.mkdir(mode=0o700)
 
     def remove_scratch(self) -> None:
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        for folder in (self.scratch, self.gateway):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def create(self) -> None:
         for path in (self.path, self.logs, self.torchserve, self.gateway):

@@ -16,7 +16,7 @@ import sys
 from contextlib import closing, suppress
 from pathlib import Path
 
-from client.http import ServiceError
+from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving import variables
 from scripts.serving.archives import model_of

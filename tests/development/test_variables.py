@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,11 @@ def test_a_stale_environment_breaks_neither(target: str) -> None:
 def test_help_lists_every_variable() -> None:
     listed = make("help").stdout.partition("Variables")[2]
     assert [line.split()[0] for line in listed.splitlines()[1:]] == [one.name for one in known()]
+
+
+def test_they_need_nothing_that_is_installed() -> None:
+    """make checks them before there is an environment; -S: without site-packages."""
+    command = [sys.executable, "-S", "-m", "scripts.development.variables", "help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ACCESS_KEY" in done.stdout

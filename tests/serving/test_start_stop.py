@@ -70,6 +70,16 @@ def test_stop_leaves_nothing(other: Service) -> None:
     assert "not running" in other.stop().stdout
 
 
+def test_stop_answers_those_who_wait_for_the_door_of_large_bodies(other: Service) -> None:
+    assert other.start().returncode == 0
+    large = CAT + bytes(600_000)
+    with ThreadPoolExecutor(40) as pool:
+        answers = [pool.submit(other.predict, large) for _ in range(40)]
+        wait_until(lambda: any(answer.done() for answer in answers), 10, "one is answered")
+        assert other.stop().returncode == 0
+        assert {answer.result().status_code for answer in answers} == {200}
+
+
 def test_ctrl_c_stops_serve(other: Service) -> None:
     with other.serve() as process:
         assert process.stdout

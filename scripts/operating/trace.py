@@ -195,7 +195,7 @@ def waterfall(trace: Trace) -> str:
         passed += milliseconds
         length = max(round(passed * scale) - start, 1 if milliseconds >= 0.1 else 0)
         bar = " " * start + "█" * length
-        why = PARTS.get(name, "to TorchServe and back")
+        why = PARTS.get(name, "to the gateway and back")
         if name == "preprocess" and trace.decode is not None:
             why = f"{why}; this picture decoded in {trace.decode:.1f} ms"
         lines.append(f"  {name:16} {milliseconds:9,.1f} ms  {bar:{BAR + 1}} {why}")

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from client.errors import ServiceError
 from scripts.serving import variables
 from scripts.serving.bounds import CERTIFICATE
 from scripts.serving.process import GaveUp, Process
@@ -24,6 +25,13 @@ POLL = 0.2  # seconds between two looks for the first certificate
 
 class Acme:
     def __init__(self, settings: Settings, run: RunDirectory) -> None:
+        """Raises ServiceError where Caddy is not installed."""
+        if not CADDY.exists():
+            raise ServiceError(
+                "no_caddy",
+                f"DOMAIN={settings.domain}: Caddy, which obtains certificates, is not installed. "
+                "Install it: make .venv/.installed-acme",
+            )
         self._settings = settings
         self._file = run.path / "acme.json"
         self._storage = run.path / "caddy"

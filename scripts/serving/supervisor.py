@@ -47,7 +47,7 @@ class Kept(Protocol):
 
 class Supervisor:
     def __init__(self, settings: Settings, run: RunDirectory) -> None:
-        """Raises ServiceError for a bad archive."""
+        """Raises ServiceError for a bad archive, or where what DOMAIN needs is missing."""
         self.settings = settings
         self.run_directory = run
         self.model = model_of(settings.archive).name

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
+from handler import errors
 from scripts import ROOT
 
 
@@ -23,6 +24,15 @@ def test_readme_names_what_exists(name: str) -> None:
         assert (ROOT / path).exists(), path
     for path in re.findall(r"^(?:├──|└──) (\S+)", text, re.MULTILINE):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_readme_lists_every_error_that_a_client_can_get(name: str) -> None:
+    gateway = (ROOT / "deploy" / "gateway" / "envoy.yaml").read_text("utf-8")
+    types = set(re.findall(r'"type": "(\w+)"', gateway))
+    types |= {error.type for error in vars(errors).values() if hasattr(error, "type")}
+    rows = re.findall(r"^\| (`.*`) \| [45]\d\d\b", (ROOT / name).read_text("utf-8"), re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", "".join(rows))) == types
 
 
 def test_performance_page_is_what_was_measured() -> None:

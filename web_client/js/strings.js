@@ -157,7 +157,7 @@ export const STRINGS = {
     locked: "等待输入访问密钥。",
     tryNow: "立即重试",
     waiting_busy: "服务繁忙，{seconds} 秒后自动继续。",
-    waiting_unavailable: "服务正在启动或已停止。{seconds} 秒后再次检查，恢复后自动继续。",
+    waiting_unavailable: "服务正在启动或已停止。{seconds} 秒后再次尝试，恢复后自动继续。",
     waiting_network: "无法连接到服务。请检查网络；{seconds} 秒后再次尝试，恢复后自动继续。",
     sureWhy: "置信度 {percent}。它只认识 1,000 种事物，看似很有把握时也可能出错。",
     notSure: "不太确定",

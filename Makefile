@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python -m
 EARLY = $(or $(wildcard .venv/bin/python),$(PYTHON)) -m# before there is an environment
 
-# Beside the checkout, where they are there.
+# Next to the checkout, if they are there.
 WEIGHTS ?= $(firstword $(wildcard ../shared/weights/*.pth))
 CALIBRATION ?= $(wildcard ../shared/images)
 $(foreach name,WEIGHTS CALIBRATION,$(if $($(name)),$(eval export $(name))))
@@ -114,7 +114,7 @@ test-all: test soak ## the same for longer: large pictures for a minute, 200,000
 	$(RUN) tests.handler.fuzz --inputs 200000
 
 .PHONY: bench
-bench: checked-for-work checked-for-packaging .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## compare it with a bare loop and other servers (FULL=1: more connections)
+bench: checked-for-work checked-for-packaging .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## compare the service with a bare loop and other servers (FULL=1: more connections)
 	@command -v wrk > /dev/null || { echo 'bench needs wrk: apt-get install wrk' >&2; exit 1; }
 	$(RUN) benchmarks.run $(call if_on,$(FULL),--full) $(if $(WEIGHTS),--weights "$$WEIGHTS") $(PICTURES)
 
@@ -123,7 +123,7 @@ soak: checked-for-work checked-for-packaging .venv/.installed-bench $(BUILT) ## 
 	$(RUN) benchmarks.soak --minutes $(or $(MINUTES),30) --precision $(PRECISION) $(PICTURES)
 
 .PHONY: pictures
-pictures: .venv/.installed-dev ## take the README's screenshots from the running service, and the samples' thumbnails
+pictures: .venv/.installed-dev ## take the README's screenshots of the running service, and make the samples' thumbnails
 	$(RUN) scripts.development.screenshots
 
 .PHONY: dashboard

@@ -40,7 +40,7 @@ def drive(
     form: bool = False,
     timeout: int = 60,
 ) -> Load:
-    """Send pictures for so many seconds. Raises RuntimeError where wrk fails."""
+    """Send pictures for that many seconds. Raises RuntimeError where wrk fails."""
     command = [
         "wrk",
         *("--threads", "1"),

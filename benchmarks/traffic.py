@@ -80,7 +80,7 @@ GOOD: dict[Callable[[bytes], Request], int] = {
 }
 WRONG: list[Callable[[bytes], Request]] = [
     lambda _: Request("empty", 400, b""),
-    lambda _: Request("text", 415, b"This is no picture."),
+    lambda _: Request("text", 415, b"This is not a picture."),
     lambda picture: Request("truncated", 422, picture[: len(picture) // 2]),
     lambda _: Request("bad JSON", 400, b'{"data": 1}'),
     lambda _: Request("bad form", 400, b"x", headers={"Content-Type": "multipart/form-data"}),

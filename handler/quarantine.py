@@ -21,7 +21,7 @@ from pathlib import Path
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 NO_BODY = bytes(DIGEST_BYTES)  # the digest of a request without a body, which kills no worker
-TRIAL = b"\xff" * DIGEST_BYTES  # stands in a work file beside a suspect that is worked on alone
+TRIAL = b"\xff" * DIGEST_BYTES  # in a work file: the other digest is a suspect's, worked on alone
 # A work file has its whole size from the beginning, so that a full disk changes nothing. It has
 # room for far more digests than a batch has requests.
 WORK_FILE_BYTES = 128 * DIGEST_BYTES

@@ -1,4 +1,4 @@
-"""List what is installed by licence."""
+"""List the installed packages by licence."""
 
 import sys
 

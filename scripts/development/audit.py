@@ -1,4 +1,4 @@
-"""List what is installed by licence, as each package states it, in the form of docs/security.md."""
+"""List the installed packages by licence, as each states it, in the form of docs/security.md."""
 
 import sys
 from collections import defaultdict

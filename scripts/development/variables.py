@@ -19,11 +19,13 @@ from scripts.serving.variables import BadSetting, Variable, variable
 class Work:
     """What only the Makefile itself makes use of."""
 
-    minutes: int = variable(v.whole(1, 100_000, "a soak"), "length of the soak test", default=30)
-    full: bool = variable(v.switch, "1: make bench measures more connections", default=False)
+    minutes: int = variable(
+        v.whole(1, 100_000, "the number of minutes"), "length of the soak test", default=30
+    )
+    full: bool = variable(v.switch, "1: make bench measures with more connections", default=False)
     args: str | None = variable(str, "arguments of make trace")
     torch_index: str | None = variable(
-        v.matching(r"https?://\S+|file://\S+|/\S+", "this is no address of a package index"),
+        v.matching(r"https?://\S+|file://\S+|/\S+", "this is not the address of a package index"),
         "package index for torch and torchvision only",
         words="pip's own",
     )

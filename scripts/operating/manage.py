@@ -76,7 +76,7 @@ def add_rollout(command: argparse.ArgumentParser) -> None:
         type=float,
         default=Bounds.agreement,
         metavar="SHARE",
-        help="of the canaries must have the expected best class (default: %(default)s)",
+        help="of canary pictures with the expected best class, at least (default: %(default)s)",
     )
     command.add_argument(
         "--beside",

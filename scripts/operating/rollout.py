@@ -44,7 +44,7 @@ class Rollout:
         model, version = model_of(archive)
         if model != self.state.model:
             raise ServiceError(
-                "other_model", f"{archive} is of model {model}; this service has {self.state.model}"
+                "other_model", f"{archive} holds model {model}; this service has {self.state.model}"
             )
         with one_change_at_a_time(self.run):
             canaries = Canaries(self.run, self.state, bounds)

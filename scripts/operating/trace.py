@@ -30,7 +30,7 @@ BAR = 30  # characters
 _HINT = "It has only failed requests unless all are logged: make stop, make start ACCESS_LOG=1"
 PARTS = {
     "network": "between this command and the gateway",
-    "upload": "reading the request; of a large one, also waiting for its door",
+    "upload": "reading the request; a large one also waits for its turn",
     "gateway": "waiting for a place at TorchServe, tries that failed",
     "queue": "the worker was busy with others",
     "batch wait": "waiting for others to join; handover to the worker",

@@ -1,8 +1,8 @@
 """Turn weights and labels into a TorchServe archive, after proving that it answers like PyTorch.
 
 The network is exported for the precision's engine, the engine is run on real pictures and compared
-with PyTorch, and only what agrees is packed. The same inputs give the same bytes. What is no option
-on the command line is read from the environment variable of its name (--labels: LABELS).
+with PyTorch, and only what agrees is packed. The same inputs give the same bytes. An option that is
+not given is read from the environment variable of its name (--labels: LABELS).
 """
 
 import argparse

@@ -51,7 +51,7 @@ class Recipe:
     )
     model: str = variable(
         v.matching(NAME, f"a model's name is {WORD}"),
-        "name by which the model is asked: /predictions/MODEL",
+        "name under which the model is served: /predictions/MODEL",
         default="resnet18",
     )
 

@@ -13,7 +13,7 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}"
 
 
 class Model(NamedTuple):
-    name: str  # by which the service is asked: /predictions/NAME
+    name: str  # under which it is served: /predictions/NAME
     version: str
 
 
@@ -36,7 +36,8 @@ def model_of(archive: Path) -> Model:
     if not all(re.fullmatch(NAME, word) for word in model):
         raise ServiceError(
             "no_archive",
-            f"{archive} is of model {model.name!r}, version {model.version!r}. Both are up to 50 "
-            "ASCII letters, digits and ._-, the first a letter or digit: build it with such names",
+            f"{archive} holds model {model.name!r}, version {model.version!r}. Both must be up "
+            "to 50 ASCII letters, digits and ._-, the first a letter or digit: build it with "
+            "such names",
         )
     return model

@@ -32,7 +32,7 @@ PROBE_EVERY = 3.0  # from one probe to the next: each costs a prediction
 PROBE_AGAIN = 0.25  # where one failed, or took longer than that
 PROBE = 26.0  # for one: the whole queue may be ahead of it
 LATELY = 11.0  # a success counts for so long
-NOTHING_SUCCEEDED = 45.0  # then what is broken is started anew
+NOTHING_SUCCEEDED = 45.0  # then what is broken is restarted
 READY_ANSWER = 2.0  # for the gateway to hear from the supervisor
 
 # Seconds. Others who wait.
@@ -46,11 +46,11 @@ ADMIN = 5.0  # for Envoy's admin interface to answer
 GATEWAY_CHECK = 5.0  # for the supervisor to hear anything from the gateway
 ACCESS_LOGGED = 2.0  # within which the gateway has written down what it answered
 
-# A process that ends so often within so many seconds is not started again.
+# A process that ends this often within this many seconds is not started again.
 MAX_DEATHS = 5
 DEATHS_WINDOW = 60.0
 
-# Requests. The gateway sends on so many that every batch is full; the others wait there, in order.
+# Requests. The gateway sends on as many as fill every batch; the others wait there, in order.
 QUEUE_PLACES = 24  # of TorchServe's own queue (job_queue_size)
 SPARE_PLACES = 8  # of these, for the supervisor's probe and what clients that left leave behind
 AT_ONCE = 16  # until it is known what the workers are

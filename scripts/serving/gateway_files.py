@@ -23,7 +23,7 @@ PAGE = ROOT / "web_client"
 # Host headers without a name: IPv4 and IPv6 addresses, with or without a port.
 ADDRESS = r"[0-9.]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?"
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
-# Headers that TorchServe gets; beside them what Envoy itself writes.
+# Headers that TorchServe gets, besides what Envoy itself writes.
 PASSED = (
     *("content-length", "content-type", "transfer-encoding"),
     *("x-client-content-type", "x-request-id", "x-request-start", "x-top-k"),

@@ -32,7 +32,7 @@ def take_over_output(log: Path) -> None:
 
 
 def put_aside(log: Path) -> bool:
-    """Give a full log another name and drop the oldest: two are kept beside the new one.
+    """Give a full log another name and drop the oldest: two are kept besides the new one.
 
     Whether it was full.
     """

@@ -50,7 +50,7 @@ class Management:
         """That of the service that runs in `run`. Raises ServiceError where there is none."""
         state, key = running(run), run.key("management")
         if key is None:
-            raise ServiceError("not_running", "TorchServe is just starting. Try again in a moment")
+            raise ServiceError("not_running", "TorchServe is still starting. Try again in a moment")
         return cls(state.management, key, state.model, timeout)
 
     def versions(self) -> list[Version]:
@@ -72,7 +72,7 @@ class Management:
         return answer[0]
 
     def scale(self, workers: int) -> None:
-        """Returns when the default version has so many workers."""
+        """Returns when the default version has that many workers."""
         path = f"/models/{self.model}"
         self._call("PUT", path, min_worker=workers, max_worker=workers, synchronous="true")
 
@@ -112,7 +112,7 @@ def running(run: RunDirectory) -> State:
     if state := run.running_state():
         return state
     if run.is_running():
-        raise ServiceError("not_running", "The service is just starting. Try again in a moment")
+        raise ServiceError("not_running", "The service is still starting. Try again in a moment")
     state = run.state()
     why = f": {state.reason}" if state and state.status == "failed" else ""
     raise ServiceError("not_running", f"The service is not running{why}. Start it: make start")

@@ -72,7 +72,7 @@ class Readiness:
             await asyncio.sleep(max(PROBE_AGAIN, rest))
 
     async def heal(self) -> None:
-        """End what has not worked for too long; whoever keeps it running starts it anew."""
+        """Kill what has not worked for too long; what keeps it running starts it again."""
         while True:
             if await asyncio.to_thread(self._client.responds):
                 self._last_response = time.monotonic()

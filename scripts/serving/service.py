@@ -1,7 +1,7 @@
 """Run the service: TorchServe and its gateway, kept running by one supervisor.
 
-serve stays in the foreground until Ctrl-C; start and stop are for the background. What is no option
-on the command line is read from the environment variable of its name (--port: PORT).
+serve stays in the foreground until Ctrl-C; start and stop are for the background. An option that is
+not given is read from the environment variable of its name (--port: PORT).
 """
 
 import argparse
@@ -98,7 +98,7 @@ def parse_arguments() -> argparse.Namespace:
         )
         if name != "stop":
             variables.add_options(command, Settings)
-            command.epilog = "ACCESS_KEY, in the environment alone: the key that predictions need."
+            command.epilog = "ACCESS_KEY, in the environment only: the key that predictions need."
         if name == "serve":
             # For start: in the background, and its parent is told here what comes of it.
             command.add_argument("--report-to", type=int, help=argparse.SUPPRESS)
@@ -196,7 +196,7 @@ def stop(run: RunDirectory) -> None:
 def check_same(settings: Settings, run: RunDirectory) -> None:
     """Whether the service that runs is the one that is asked for. Raises Refused."""
     state = run.running_state()
-    if state is None:  # it is just starting
+    if state is None:  # it is still starting
         return
     differences = []
     for one in variables.variables(Settings):

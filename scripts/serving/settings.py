@@ -17,7 +17,7 @@ MOST_WORKERS = 4 * (os.cpu_count() or 1)  # more than a few only take memory
 
 @dataclass(frozen=True)
 class Settings:
-    """Of one service. A secret is no option: every user of the machine can read those."""
+    """Of one service. A secret is not an option: every user of the machine can read those."""
 
     archive: Path = variable(
         v.path,
@@ -58,8 +58,8 @@ class Settings:
         v.existing_file, "its private key (a PEM file)", words="in the same file"
     )
     acme_directory: str | None = variable(
-        v.matching(r"https://\S+", "this is no address of an ACME directory: https://…"),
-        "with DOMAIN: another certificate authority than Let's Encrypt (the address of its ACME "
+        v.matching(r"https://\S+", "this is not an ACME directory's address: https://…"),
+        "with DOMAIN: a certificate authority other than Let's Encrypt (the address of its ACME "
         "directory)",
     )
     workers: int | None = variable(

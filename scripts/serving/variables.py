@@ -143,9 +143,9 @@ def whole(least: int, most: int, what: str) -> Parse:
 
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= 9):
-            raise ValueError(f"{what} is a whole number from {least} to {most}")
+            raise ValueError(f"{what} must be a whole number from {least} to {most}")
         if not least <= int(text) <= most:
-            raise ValueError(f"{what} goes from {least} to {most}")
+            raise ValueError(f"{what} must be from {least} to {most}")
         return int(text)
 
     return parse
@@ -179,7 +179,7 @@ def address(text: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         raise ValueError(
-            "this is no IP address. 127.0.0.1 is this machine alone, 0.0.0.0 all its networks; "
+            "this is not an IP address. 127.0.0.1 is this machine alone, 0.0.0.0 all its networks; "
             "names go into HOSTS"
         ) from None
 
@@ -195,16 +195,16 @@ def host_names(text: str) -> str:
 
 def host_name(text: str) -> str:
     if " " in text:
-        raise ValueError("this is one name; others can be in HOSTS")
+        raise ValueError("give one name; others can be in HOSTS")
     if "*" in text:
-        raise ValueError("this is one name, without a *")
+        raise ValueError("give one name, without a *")
     return host_names(text)
 
 
 def path(text: str) -> Path:
     """Absolute; whether it exists is asked by who opens it."""
     if "\n" in text or "\0" in text:
-        raise ValueError("a path has no line break")
+        raise ValueError("a path can't have a line break")
     return Path(os.path.abspath(text))  # noqa: PTH100  # resolve() would follow links
 
 

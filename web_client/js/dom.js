@@ -15,7 +15,7 @@ const drawn = new WeakMap();
 
 /**
  * Give `parent` the children that `make` returns, unless `key` says that it has them: an element
- * made anew would be announced, animated or lose the focus once more.
+ * made again would be announced, animated or lose the focus once more.
  */
 export function draw(parent, key, make) {
   const text = JSON.stringify(key);

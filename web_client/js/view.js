@@ -22,7 +22,7 @@ export function render(state) {
   setText(find("announcement"), announcement(state));
 }
 
-/** What a screen reader says, beside the answer of the picture on the stage. */
+/** What a screen reader says, besides the answer of the picture on the stage. */
 function announcement({ language, service, copied, pictures }) {
   if (service) return find("service-words").textContent;
   if (copied) return text(language, "copied");
@@ -35,7 +35,7 @@ let spoken = null;
 
 function renderWords({ language, pictures }) {
   setText(find("choose"), text(language, pictures.length ? "chooseMore" : "choose"));
-  // Said again, the same language would have the browser style the whole page anew.
+  // Said again, the same language would make the browser style the whole page again.
   if (language === spoken) return;
   spoken = language;
   document.documentElement.lang = TAGS[language];

@@ -1,7 +1,7 @@
 """The bare processor: decode, resize and classify in a loop, with no server around it.
 
-Pillow and the archive's own engine, in one process a core, each with one thread: what a program
-could reach that had the pictures in memory and nobody to answer to.
+Pillow and the archive's own engine, in one process per core, each with one thread: what a program
+with the pictures in memory and nobody to answer to could reach.
 """
 
 import io

@@ -1,6 +1,6 @@
 """Compare this project with what one might use instead, in one run on one machine.
 
-Every round starts each server anew, so that the spread has the differences between two starts in it
+Every round restarts each server, so that the spread has the differences between two starts in it
 and slow minutes of a shared machine hit all alike. Writes results.json, results.md and plots.
 """
 

@@ -1,4 +1,4 @@
-"""Run the service for long under mixed traffic and look for what rises.
+"""Run the service for a long time under mixed traffic and look for what rises.
 
 Eight clients send pictures in every form and format, one request in ten wrong. Every answer must
 have the status it should have and, for a body that was sent before, the same content. Meanwhile

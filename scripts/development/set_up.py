@@ -35,7 +35,7 @@ def main() -> int:
     if sys.version_info[:2] != (3, 11):
         print(
             f"setup: Python 3.11 is needed; this is {platform.python_version()}. "
-            "Name one: make serve PYTHON=python3.11",
+            "Name it: make serve PYTHON=python3.11",
             file=sys.stderr,
         )
         return 1

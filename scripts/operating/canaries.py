@@ -24,7 +24,7 @@ class Bounds:
 
 
 class Canaries:
-    """Asked past the gateway: whoever rolls out need not know the access key."""
+    """Asked bypassing the gateway: whoever rolls out need not know the access key."""
 
     def __init__(self, run: RunDirectory, state: State, bounds: Bounds) -> None:
         """Raises ServiceError where there are no pictures."""

@@ -62,7 +62,7 @@ class Acme:
         except TimeoutError:
             raise GaveUp(
                 f"DOMAIN={self._settings.domain}: no certificate within {CERTIFICATE:.0f} s. The "
-                f"name must lead to this machine, on port {HTTP_PORT} too. See {self._log}"
+                f"name must point to this machine, on port {HTTP_PORT} too. See {self._log}"
             ) from None
 
     def _configuration(self) -> dict[str, Any]:

@@ -32,9 +32,9 @@ class Certificate:
         except (OSError, UnicodeDecodeError) as error:
             complaint = f"{' and '.join(map(str, files))}: not taken over ({error})"
             if complaint != self._complaint:
-                logger.warning(f"{complaint}; the certificate before stays")
+                logger.warning(f"{complaint}; the previous certificate stays in use")
             self._complaint = complaint
             return
         gateway_files.write_certificate(self._run, *pair)
-        logger.info(f"{files[0]}: the certificate was taken over")
+        logger.info(f"{files[0]}: the certificate is in use now")
         self._taken, self._complaint = pair, ""

@@ -47,7 +47,7 @@ def kill_leftovers(children: Mapping[str, str]) -> None:
     """Those that a supervisor started and, killed itself, left behind: pid and `birth`."""
     for pid, born in children.items():
         if birth(int(pid)) == born:
-            logger.warning(f"Process {pid} of the service before was still there; it was killed")
+            logger.warning(f"Process {pid} of the previous service still ran and was killed")
             with suppress(ProcessLookupError):
                 process = os.pidfd_open(int(pid))
                 os.killpg(int(pid), signal.SIGKILL)

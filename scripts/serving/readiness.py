@@ -1,7 +1,7 @@
 """Whether a prediction would succeed now, as the supervisor sees it.
 
-It asks for predictions itself, one at a time and past the gateway, and keeps what came of the last
-one. Asking for readiness then costs nothing, and nobody waits behind those who ask.
+It asks for predictions itself, one at a time, bypassing the gateway, and keeps what came of the
+last one. Asking for readiness then costs nothing, and nobody waits behind those who ask.
 """
 
 import asyncio

@@ -118,7 +118,7 @@ class TorchServe:
             await asyncio.sleep(SCALE_POLL)
 
     async def _give_back_memory(self) -> None:
-        """Let it collect garbage when it has rest: by itself it does only when it needs room."""
+        """Let it collect garbage when it is idle: by itself it does so only when it needs room."""
         least = float("inf")
         spent = 0.0
         while True:

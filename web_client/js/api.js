@@ -11,7 +11,7 @@ const TIME_LIMIT = 60_000; // milliseconds for one request
 const READY_LIMIT = 10_000; // ... and to ask whether it is ready
 const DEFAULT_WAIT = 2; // seconds, where the service does not say
 const LONGEST_WAIT = 60; // seconds, whatever it says
-/** So many answers are asked for; how many of them are shown is the user's choice. */
+/** How many answers are asked for; how many of them are shown is the user's choice. */
 let topK = 10;
 
 /** For answers that carry no word of the service, such as a foreign proxy's. */

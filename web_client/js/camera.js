@@ -2,7 +2,7 @@ import { encoded } from "./picture.js";
 import { Problem } from "./problem.js";
 import { find } from "./dom.js";
 
-const WIDTH = 1280; // pixels wished for; cameras give what they have
+const WIDTH = 1280; // pixels asked for; cameras give what they have
 const PROBLEMS = {
   NotAllowedError: "camera_refused",
   NotFoundError: "camera_missing",

@@ -32,7 +32,7 @@ export function upsampled(map, side) {
     const position = ((pixel + 0.5) * count) / side - 0.5;
     const first = Math.floor(position) - 1;
     return [0, 1, 2, 3].map((step) => ({
-      cell: Math.min(count - 1, Math.max(0, first + step)), // beyond the edge it goes on as at it
+      cell: Math.min(count - 1, Math.max(0, first + step)), // beyond the edge, as at the edge
       weight: cubic(Math.abs(position - first - step)),
     }));
   });

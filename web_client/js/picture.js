@@ -7,7 +7,7 @@ const QUALITY = 0.9;
 const THUMB_SIDE = 160; // pixels, the shorter one of what the history keeps: about 6 kB
 /** More than this much longer than wide, or wider than long, is not drawn: the network looks at the centre. */
 export const MAX_ASPECT = 4;
-const LONG = 2; // ... and from here on one should know that
+const LONG = 2; // ... and from here on the user is told so
 const TO_BLOB_LIMIT = 3_000; // milliseconds: hardened browsers may never call back
 const HEAD = 1024; // bytes in which every format shows itself
 const HEIC_BRANDS = /^(hei[cmsx]|hev[cmsx]|mif1|msf1)$/;

@@ -19,7 +19,7 @@ let lastId = 0;
 
 const IN_WORK = new Set(["preparing", "sending", "classifying"]);
 
-/** Whether it may still get its answer without the user's doing. */
+/** Whether it may still get its answer without the user doing anything. */
 export function isPending({ phase }) {
   return phase === "waiting" || IN_WORK.has(phase);
 }

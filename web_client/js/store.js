@@ -45,7 +45,7 @@ export function selectedPicture() {
   return pictureOf(state.selected);
 }
 
-/** Change one picture; without effect where it was removed meanwhile. */
+/** Change one picture; no effect if it has been removed meanwhile. */
 export function changePicture(id, changes) {
   const pictures = state.pictures.map((picture) =>
     picture.id === id ? { ...picture, ...changes } : picture,

@@ -87,7 +87,7 @@ function outcomeParts({ phase, items, problem, progress }, language) {
   if (phase === "done") return names(items[0], language);
   if (problem) return [problemText(language, problem)];
   const parts = [text(language, phase)];
-  // One without a value would move all the time, which some can't bear and each frame costs.
+  // One without a value would move all the time: some can't bear that, and every frame costs.
   if (phase === "sending") {
     const label = text(language, phase);
     parts.push(element("progress", { max: 1, value: progress, "aria-label": label }));
@@ -114,7 +114,7 @@ function total({ timing }) {
   return Math.round(timing.total);
 }
 
-/** Put rows in their order; those that lie right are not touched. */
+/** Put rows in their order; those in the right place are not touched. */
 function arrange(ordered) {
   const body = find("rows");
   const focused = document.activeElement;

@@ -108,11 +108,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help=f"connections {FULL}, not {QUICK}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
-        "--seconds", type=int, default=10, help="of load for each number of connections"
+        "--seconds", type=int, default=10, help="load for each number of connections"
     )
     parser.add_argument("--pictures", type=Path, default=ROOT / "web_client" / "samples")
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("--only", nargs="+", choices=TARGETS, help="these servers alone")
+    parser.add_argument("--only", nargs="+", choices=TARGETS, help="only these servers")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
     return parser.parse_args()
 

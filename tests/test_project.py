@@ -35,6 +35,28 @@ def test_readme_lists_every_error_that_a_client_can_get(name: str) -> None:
     assert set(re.findall(r"`(\w+)`", "".join(rows))) == types
 
 
+def test_both_readmes_give_the_same_commands_and_names() -> None:
+    english, chinese = (
+        (ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md")
+    )
+    # The layout and comments are in words; so is what stands for a picture in JSON.
+    commands = r"^    ((?:\$ |make |export |\.venv)[^#\n]*?) *(?:#|$)"
+    assert re.findall(commands, english, re.MULTILINE) == re.findall(
+        commands, chinese, re.MULTILINE
+    )
+    code = [set(re.findall(r"`([^`<\n]+)`", text)) for text in (english, chinese)]
+    assert code[0] ^ code[1] == set()
+
+
+@pytest.mark.parametrize("name", ["README.zh-CN.md", "web_client/js/strings.js"])
+def test_chinese_is_set_as_chinese(name: str) -> None:
+    """Punctuation of full width; a space, or a line's end, between Chinese and Latin alone."""
+    text = (ROOT / name).read_text("utf-8")
+    chinese, latin = "[\u4e00-\u9fff]", "[A-Za-z0-9`]"
+    faults = f"{chinese}[,;:!?()]|[,;:!?()]{chinese}|{chinese}{latin}|{latin}{chinese}"
+    assert re.findall(rf".*(?:{faults}|{chinese}\n *{chinese}).*", text) == []
+
+
 def test_performance_page_is_what_was_measured() -> None:
     results = json.loads((ROOT / "docs" / "performance" / "results.json").read_text())
     text = (ROOT / "docs" / "performance.md").read_text("utf-8")

@@ -40,6 +40,14 @@ class Admin:
             raise Unreachable(f"the gateway's statistics: {error!r}") from error
         return {stat["name"]: stat["value"] for stat in found if "name" in stat}
 
+    def allocated(self) -> int:
+        """Bytes of memory in use now; the statistics' own number is seconds old."""
+        text = self._call("GET", "/memory")
+        try:
+            return int(json.loads(text)["allocated"])
+        except (ValueError, KeyError) as error:
+            raise Unreachable(f"the gateway's memory: {error!r}") from error
+
     def set_runtime(self, values: Mapping[str, int]) -> None:
         """Of what Envoy looks up whenever it needs it."""
         self._call("POST", f"/runtime_modify?{urlencode(values)}")

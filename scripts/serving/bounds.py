@@ -17,7 +17,8 @@ REQUEST_BODY = 60.0  # for its body, the wait for the door of large bodies inclu
 LINGER = 1.0  # for a client that is refused in mid-upload to notice, and read why
 IDLE_STREAM = 100.0  # for a request of which nothing moves: longer than any waits
 IDLE_CONNECTION = 120.0
-ORDER_EVERY = 3.0  # from one look at the queues to the next
+ORDER_EVERY = 1.0  # from one look at the queues to the next
+NUDGE = 0.5  # for what makes the gateway look at those who wait
 
 # Seconds. Starting and stopping.
 STARTUP = 120.0  # for a worker to load: a slow disk is not a broken archive (startupTimeout)
@@ -54,7 +55,8 @@ DEATHS_WINDOW = 60.0
 QUEUE_PLACES = 24  # of TorchServe's own queue (job_queue_size)
 SPARE_PLACES = 8  # of these, for the supervisor's probe and what clients that left leave behind
 AT_ONCE = 16  # until it is known what the workers are
-LARGE_AT_ONCE = 6  # of those with a large body
+LARGE_AT_ONCE = 6  # of those with a large body, where memory is short
+LARGE_AT_MOST = 150  # ... where most of them come so slowly that they take hardly any
 WAITING = 1000  # until it is known how fast they are answered
 WAITING_AT_LEAST = 100  # so that a short stop refuses nobody
 LARGE_WAITING, LARGE_WAITING_AT_LEAST = 300, 50
@@ -63,6 +65,7 @@ CONNECTIONS = 10_000  # of clients
 # Bytes.
 BODY = 5_000_000
 LARGE_BODY = 500_000
+LARGE_MEMORY = 60_000_000  # with as much in the gateway it begins to read no more large bodies
 GATEWAY_HEAP = 1 << 30  # from there on it takes no more requests
 LOG = 10 << 20  # then a log of the gateway's is put aside
 TORCHSERVE_BODY = 5_242_880  # a little more, so that the gateway is who answers (max_request_size)

@@ -6,14 +6,17 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import envoy
+import requests
 
+from client.http import session
 from scripts.serving import gateway_files, variables
 from scripts.serving.acme import Acme
 from scripts.serving.admin import Admin, Unreachable
-from scripts.serving.bounds import IN_FLIGHT, NOTHING_SUCCEEDED, ORDER_EVERY
+from scripts.serving.bounds import IN_FLIGHT, NOTHING_SUCCEEDED, NUDGE, ORDER_EVERY
 from scripts.serving.certificate import Certificate
 from scripts.serving.logs import put_aside
 from scripts.serving.order import Order
@@ -75,7 +78,7 @@ class Gateway:
 
     async def after_start(self) -> None:
         """Keep the queues' bounds, the logs and the certificate what they should be."""
-        order = Order(self._admin, self._in_work)
+        order = Order(self._admin, self._in_work, self._nudge_large)
         reached = time.monotonic()
         while True:
             await asyncio.sleep(ORDER_EVERY)
@@ -97,6 +100,12 @@ class Gateway:
             self._reopens = True  # still so where this fails: it would go on in the old files
             self._admin.reopen_logs()
             self._reopens = False
+
+    def _nudge_large(self) -> None:
+        """See Order. It may have to wait there itself, which does as well."""
+        url = f"http://127.0.0.1:{self._ports['METRICS']}/nudge"
+        with suppress(requests.RequestException), session(url) as nudging:
+            nudging.get(url, timeout=NUDGE)
 
     async def stop(self) -> None:
         """Let nobody in, wait for the requests in flight, end it."""

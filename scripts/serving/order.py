@@ -2,7 +2,8 @@
 
 Envoy keeps the queues (one for TorchServe, one for the door of large bodies); this decides how long
 they may be: as long as their last one is answered within the promised time, by the rate at which
-requests were answered while others waited. Before that is known the bounds are guesses.
+requests were answered while others waited. Before that is known the bounds are guesses. And it
+decides how many large bodies are read at once: as many as there is memory for.
 """
 
 import math
@@ -11,6 +12,10 @@ from dataclasses import dataclass
 
 from scripts.serving.admin import Admin
 from scripts.serving.bounds import (
+    BODY,
+    LARGE_AT_MOST,
+    LARGE_AT_ONCE,
+    LARGE_MEMORY,
     LARGE_WAITING,
     LARGE_WAITING_AT_LEAST,
     QUEUE_PLACES,
@@ -22,10 +27,10 @@ from scripts.serving.bounds import (
 
 REMEMBERED = 30.0  # seconds over which a rate is averaged
 KNOWN = 6.0  # seconds of waiting after which it is believed
-STEP = 0.1  # changes by less are not worth a call
+STEP = 0.05  # changes by less are not worth a call
 
-# For each cluster: the queue's length, its bound, and what came of the requests.
-STATS = r"^cluster\.(torchserve|large)\.upstream_rq_(pending_active|2xx|4xx)$"
+# For each cluster: who waits, who does not any more, and what came of the requests.
+STATS = r"^cluster\.(torchserve|large)\.upstream_rq_(pending_active|active|2xx|4xx)$"
 
 
 @dataclass
@@ -62,11 +67,26 @@ def at_once(in_work: int) -> int:
     return in_work + min(in_work, QUEUE_PLACES - SPARE_PLACES)
 
 
+def large_at_once(read: int, allocated: int) -> int:
+    """How many large bodies to read at once, of which `read` are read now, by the gateway's bytes.
+
+    A slow sender takes a place but hardly any memory, so that others get places beside it.
+    """
+    room = (LARGE_MEMORY - allocated) // BODY
+    return min(max(LARGE_AT_ONCE, read + room), LARGE_AT_MOST)
+
+
 class Order:
-    def __init__(self, admin: Admin, in_work: Callable[[], int]) -> None:
-        """in_work: how many pictures the workers work on when all their batches are full."""
+    def __init__(
+        self, admin: Admin, in_work: Callable[[], int], nudge_large: Callable[[], None]
+    ) -> None:
+        """in_work: how many pictures the workers work on when all their batches are full.
+        nudge_large: sends something through the queue for large bodies: Envoy looks whether there
+        is room for those who wait only when another comes or goes.
+        """
         self._admin = admin
         self._in_work = in_work
+        self._nudge_large = nudge_large
         self._queues = (
             Queue("torchserve", WAITING, WAITING_AT_LEAST),
             Queue("large", LARGE_WAITING, LARGE_WAITING_AT_LEAST),
@@ -82,6 +102,9 @@ class Order:
             f"{one.cluster}.default.max_pending_requests": one.waiting for one in self._queues
         }
         wanted["torchserve.default.max_connections"] = at_once(self._in_work())
+        read = stats.get("cluster.large.upstream_rq_active", 0)
+        places = large_at_once(read, self._admin.allocated())
+        wanted["large.default.max_connections"] = places
         news = {
             name: value
             for name, value in wanted.items()
@@ -90,3 +113,5 @@ class Order:
         if news:
             self._admin.set_runtime({f"circuit_breakers.{name}": news[name] for name in news})
             self._told |= news
+        if read < places and stats.get("cluster.large.upstream_rq_pending_active"):
+            self._nudge_large()

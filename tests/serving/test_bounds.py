@@ -39,6 +39,13 @@ CHAINS = {
         b.WAITING,
         b.CONNECTIONS,
     ),
+    "a look at the queues ends before the next": (b.NUDGE, b.ORDER_EVERY),
+    "as many large bodies as are always read fit the memory for them, the most fit the heap": (
+        b.LARGE_AT_ONCE * b.BODY,
+        b.LARGE_MEMORY,
+        b.LARGE_AT_MOST * b.BODY,
+        b.GATEWAY_HEAP,
+    ),
     "a slow loader is no failed start": (b.STARTUP, b.READY),
     "requests in flight end before their process is killed": (b.IN_FLIGHT, b.PROCESS_STOP),
     "both processes end before stop gives up": (2 * b.PROCESS_STOP, b.SERVICE_STOP),

@@ -21,6 +21,7 @@ import pytest
 import requests
 
 from scripts import ROOT, SAMPLES
+from scripts.serving.bounds import REQUEST_BODY
 from tests.archives import with_fault
 from tests.service import Load, Service, children_of, error, started, wait_until
 
@@ -131,7 +132,7 @@ def test_clients_that_leave(service: Service, load: Load) -> None:
 def test_slow_and_silent_clients(service: Service, load: Load) -> None:
     """128 that send nothing, 300 that send a picture byte by byte: of 4.9 MB, or of 400 kB.
 
-    Large pictures of others have to wait for the slow large ones; those of up to 500 kB don't.
+    Half of them are more than are read at once; pictures of up to 500 kB have no part in that.
     """
     with ExitStack() as stack:
         clients = [
@@ -145,6 +146,20 @@ def test_slow_and_silent_clients(service: Service, load: Load) -> None:
             for client in slow:
                 client.sendall(b"\xff")
             load.go_on(5)
+
+
+def test_slow_uploads_leave_room_for_others(service: Service) -> None:
+    """40 that send a large picture byte by byte hold places, but not the memory for others'."""
+    with ExitStack() as stack:
+        for _ in range(40):
+            address = ("127.0.0.1", service.port)
+            client = stack.enter_context(socket.create_connection(address, timeout=10))
+            client.sendall(head(4_000_000) + b"\xff")
+        began = time.monotonic()
+        assert service.predict(CAT + bytes(600_000)).status_code == 200
+    seconds = time.monotonic() - began
+    print(f"a large picture beside 40 slow ones: {seconds:.1f} s")
+    assert seconds < REQUEST_BODY / 2
 
 
 def test_killed_gateway(service: Service, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scripts.serving.bounds import WAIT
-from scripts.serving.order import Queue, at_once
+from scripts.serving.bounds import BODY, LARGE_AT_MOST, LARGE_AT_ONCE, LARGE_MEMORY, WAIT
+from scripts.serving.order import Queue, at_once, large_at_once
 
 
 def stats(answered: int, waiting: int) -> dict[str, int]:
@@ -66,3 +66,20 @@ def test_the_rate_is_forgotten_when_it_changes(queue: Queue) -> None:
 @pytest.mark.parametrize(("in_work", "places"), [(8, 16), (16, 32), (64, 80), (1, 2)])
 def test_two_batches_as_long_as_torchserves_queue_has_room(in_work: int, places: int) -> None:
     assert at_once(in_work) == places
+
+
+@pytest.mark.parametrize(
+    ("read", "allocated", "places"),
+    [
+        (0, LARGE_MEMORY - 3 * BODY, LARGE_AT_ONCE),
+        (10, LARGE_MEMORY, 10),
+        (10, LARGE_MEMORY - 3 * BODY, 13),
+        (10, LARGE_MEMORY + 3 * BODY, 7),
+        (10, 10 * LARGE_MEMORY, LARGE_AT_ONCE),
+        (LARGE_AT_MOST, 0, LARGE_AT_MOST),
+    ],
+)
+def test_as_many_large_bodies_as_there_is_memory_for(
+    read: int, allocated: int, places: int
+) -> None:
+    assert large_at_once(read, allocated) == places

@@ -132,7 +132,10 @@ def draw(
     rows = math.ceil(len(panels) / COLUMNS)
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(16, 3.4 * rows), layout="constrained")
     for panel, plot in zip(panels, axes.flat, strict=True):
-        unit, factor = UNITS[panel["fieldConfig"]["defaults"]["unit"]]
+        defaults = panel["fieldConfig"]["defaults"]
+        unit, factor = UNITS[defaults["unit"]]
+        if scale := defaults["custom"].get("scaleDistribution"):
+            plot.set_yscale(scale["type"], linthresh=scale["linearThreshold"])
         for name, points in series(prometheus, panel, span):
             minutes = [(when - span[0]) / 60 for when, _ in points]
             plot.plot(minutes, [value * factor for _, value in points], label=name, linewidth=1.2)

@@ -65,7 +65,7 @@ CONNECTIONS = 10_000  # of clients
 # Bytes.
 BODY = 5_000_000
 LARGE_BODY = 500_000
-LARGE_MEMORY = 60_000_000  # with as much in the gateway it begins to read no more large bodies
+LARGE_MEMORY = 60_000_000  # with that much in use the gateway reads no further large bodies
 GATEWAY_HEAP = 1 << 30  # from there on it takes no more requests
 LOG = 10 << 20  # then a log of the gateway's is put aside
 TORCHSERVE_BODY = 5_242_880  # a little more, so that the gateway is who answers (max_request_size)

@@ -26,7 +26,7 @@ export function names(guess, language) {
 }
 
 /**
- * One line of the answer: both names, the percentage, and a bar on a scale from 0 to 100 %. As a
+ * One line of the answer: both names, the percentage, and a bar on a scale from 0 to 100%. As a
  * button it shows what spoke for the class.
  */
 export function guessItem(guess, language) {

@@ -1,21 +1,32 @@
 """The prediction API, with retries where a retry can help."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
+from urllib.parse import quote
 
 import requests
 import urllib3
 
 from client.errors import ServiceError
-from client.http import cause, refusal, session
+from client.http import (
+    check_address,
+    check_key,
+    failure,
+    not_ours,
+    read_whole,
+    refusal,
+    session,
+)
 
 MODEL = "resnet18"  # where no other is named
 PATIENCE = 30.0  # seconds to go on retrying while no picture is answered
 TIMEOUT = 40.0  # seconds for one attempt
+CONNECT = 10.0  # seconds for its connection
 PAUSE = 0.5  # seconds between attempts, where the service names no time
-RETRIED = (429, 503)  # the service asks to be asked again; every other answer is final
+TELL = 1.0  # seconds of silence that nobody needs to hear of
 
 # class is a keyword, hence the functional form.
 Item = TypedDict(
@@ -48,16 +59,21 @@ class Classifier:
     ) -> None:
         """version: of the model (None: the default one). host: the name that the service at `url`,
         on this machine, has a certificate for. patience, timeout: seconds, see PATIENCE, TIMEOUT.
-        on_wait: told why, when answers stop coming.
+        on_wait: told why, when no answers come. Raises ServiceError for an address or a key that
+        can't be used.
         """
+        check_address(url)
         self.url = url.rstrip("/")
         self.patience = patience
         self.timeout = timeout
         self.on_wait = on_wait
-        self._address = f"{self.url}/predictions/{model}{f'/{version}' if version else ''}"
+        path = [model, version] if version else [model]
+        self._address = "/".join([f"{self.url}/predictions", *(quote(one, "") for one in path)])
         self._silence = _Silence()
         self._session = session(self.url)
+        self._key = access_key
         if access_key:
+            check_key(access_key)
             self._session.headers["Authorization"] = f"Bearer {access_key}"
         if host:
             self._session.headers["Host"] = host
@@ -67,34 +83,60 @@ class Classifier:
 
     def classify(self, picture: bytes, top_k: int | None = None) -> list[Item]:
         """The picture's classes, best first. Raises ServiceError."""
+        began = math.inf
         while True:
-            pause = PAUSE
+            error: ServiceError
             try:
                 response = self.post(picture, top_k)
-            except requests.RequestException as error:
-                failure = ServiceError("unreachable", f"Can't reach {self.url}: {cause(error)}")
+            except OSError as reason:
+                error = failure(self.url, reason)
             else:
-                if response.status_code not in RETRIED:
+                if response.ok and not response.is_redirect:
+                    items = _items(response)
+                    if items is None:
+                        raise not_ours(self.url)
                     self._silence.end()
-                    if not response.ok:
-                        raise refusal(response)
-                    items: list[Item] = response.json()
                     return items
-                failure = refusal(response)
-                pause = float(response.headers.get("Retry-After", pause))
-            since, is_new = self._silence.begin()
-            if is_new:
-                self.on_wait(failure)
-            if time.monotonic() + pause > since + self.patience:
-                raise failure
-            time.sleep(pause)
+                error = self._refusal(response)
+            if not error.passes:
+                # It was answered, so the service is there.
+                self._silence.end()
+                raise error
+            silence, is_told = self._silence.begin()
+            if is_told:
+                self.on_wait(error)
+            # A busy service answers others. What befalls this picture alone must end too.
+            began = min(began, time.monotonic())
+            since = silence if error.type == "busy" else min(began, silence)
+            rest = since + self.patience - time.monotonic()
+            if rest <= 0:
+                if error.type == "unreachable" and began < silence:
+                    error.type = "no_answer"  # others had theirs
+                raise error
+            time.sleep(min(rest, PAUSE if error.wait is None else error.wait))
+
+    def _refusal(self, response: requests.Response) -> ServiceError:
+        """Who answers may repeat the key that was sent: we don't."""
+        error = refusal(response)
+        if self._key:
+            error.args = (str(error).replace(self._key, "…"),)
+        return error
 
     def post(self, picture: bytes, top_k: int | None = None) -> requests.Response:
-        """One attempt, whatever comes of it. Raises requests.RequestException."""
+        """One attempt, whatever comes of it. Raises OSError, of which requests' errors are."""
         headers = {"Content-Type": "application/octet-stream"}
         if top_k is not None:
             headers["X-Top-K"] = str(top_k)
-        return self._session.post(self._address, picture, headers=headers, timeout=self.timeout)
+        response = self._session.post(
+            self._address,
+            picture,
+            headers=headers,
+            timeout=(min(CONNECT, self.timeout), self.timeout),
+            allow_redirects=False,  # the key is for this address
+            stream=True,
+        )
+        read_whole(response, self.timeout)
+        return response
 
     def is_ready(self) -> bool:
         """Whether a prediction would succeed now."""
@@ -107,9 +149,33 @@ class Classifier:
 
     def _readiness(self) -> requests.Response | None:
         try:
-            return self._session.get(f"{self.url}/ready", timeout=self.timeout)
+            return self._session.get(
+                f"{self.url}/ready", timeout=self.timeout, allow_redirects=False
+            )
         except requests.RequestException:
             return None
+
+
+def _items(response: requests.Response) -> list[Item] | None:
+    """What the answer says; None where it is not the answer of such a service."""
+    try:
+        items: list[Item] = response.json()
+    except (ValueError, RecursionError):
+        return None
+    return items if isinstance(items, list) and items and all(map(_is_item, items)) else None
+
+
+def _is_item(item: Any) -> bool:
+    match item:
+        case {
+            "class": str(),
+            "class_zh": str() | None,
+            "class_id": int(),
+            "wnid": str() | None,
+            "confidence": float() | int() as confidence,
+        }:
+            return 0 <= confidence <= 1
+    return False
 
 
 class _Silence:
@@ -118,14 +184,17 @@ class _Silence:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._since: float | None = None
+        self._is_told = False
 
     def begin(self) -> tuple[float, bool]:
-        """When it began (time.monotonic()), and whether that is now."""
+        """When it began (time.monotonic()), and whether it is now long enough to be told, once."""
         with self._lock:
-            if self._since is not None:
-                return self._since, False
-            self._since = time.monotonic()
-            return self._since, True
+            now = time.monotonic()
+            if self._since is None:
+                self._since, self._is_told = now, False
+            tell = not self._is_told and now - self._since >= TELL
+            self._is_told = self._is_told or tell
+            return self._since, tell
 
     def end(self) -> None:
         with self._lock:

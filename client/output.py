@@ -1,10 +1,18 @@
-"""Answers as people and programs want them: a table, lines of JSON, CSV."""
+"""Answers as people and programs want them: a table, lines of JSON, CSV.
+
+JSON and CSV are UTF-8 whatever the locale; a table has what the terminal can't show as escapes.
+"""
 
 import csv
+import errno
+import io
 import json
+import os
+import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from tqdm import tqdm
 
@@ -14,23 +22,106 @@ from client.errors import ServiceError
 Result = tuple[str, list[Item] | ServiceError]  # the file, and what became of it
 
 COLUMNS = ("class", "class_zh", "class_id", "wnid", "confidence")
+# A spreadsheet takes text that begins like this for a formula and would run it.
+FORMULA = re.compile(r"[=+\-@\t\r].", re.DOTALL)
 
 
-def write_table(results: Iterable[Result]) -> int:
-    """Returns how many pictures failed, as the others do."""
-    failed = 0
-    for path, outcome in results:
-        # tqdm.write keeps a progress bar below what is printed.
-        tqdm.write(path)
+class Unwritable(Exception):
+    """Standard output takes no more: it is full, or whoever read it left."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(cause.strerror)
+        self.has_left = isinstance(cause, BrokenPipeError)
+
+
+class Writer(Protocol):
+    def header(self) -> str: ...
+
+    def text(self, result: Result) -> str: ...
+
+
+class Table:
+    def header(self) -> str:
+        return ""
+
+    def text(self, result: Result) -> str:
+        path, outcome = result
+        return "".join(f"{line}\n" for line in [visible(path), *_lines(outcome)])
+
+
+class JsonLines:
+    def header(self) -> str:
+        return ""
+
+    def text(self, result: Result) -> str:
+        path, outcome = result
+        line: dict[str, object] = {"file": path}
         if isinstance(outcome, ServiceError):
-            failed += 1
-            tqdm.write(f"  {outcome}")
-            continue
-        width = max(_columns(item["class"]) for item in outcome)
-        for item in outcome:
-            name = item["class"] + " " * (width - _columns(item["class"]))
-            tqdm.write(f"  {item['confidence']:6.1%}  {name}  {item['class_zh'] or ''}".rstrip())
-    return failed
+            line["error"] = {"type": outcome.type, "message": str(outcome)}
+        else:
+            line["items"] = outcome
+        return _escaped(json.dumps(line, ensure_ascii=False), _json_escape) + "\n"
+
+
+class Csv:
+    """As the page saves it (web_client/js/export.js)."""
+
+    def header(self) -> str:
+        # With a byte order mark Excel reads it as UTF-8.
+        return "\ufeff" + _row(["file", "rank", *COLUMNS, "error"])
+
+    def text(self, result: Result) -> str:
+        path, outcome = result
+        if isinstance(outcome, ServiceError):
+            return _row([path, "", *[""] * len(COLUMNS), str(outcome)])
+        rows = []
+        for rank, item in enumerate(outcome, 1):
+            fields = dict(item) | {"confidence": f"{item['confidence']:.6f}"}
+            rows.append(_row([path, rank, *(fields[name] for name in COLUMNS), ""]))
+        return "".join(rows)
+
+
+WRITERS: dict[str, type[Writer]] = {"table": Table, "json": JsonLines, "csv": Csv}
+
+
+def prepare(format: str) -> None:
+    """Have standard output take every letter. Raises Unwritable where there is none."""
+    if sys.stdout is None:
+        raise Unwritable(OSError(errno.EBADF, os.strerror(errno.EBADF)))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        encoding = sys.stdout.encoding if format == "table" else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def write(text: str) -> None:
+    """At once, and above a progress bar. Raises Unwritable."""
+    try:
+        tqdm.write(text, end="")
+        sys.stdout.flush()
+    except OSError as error:
+        raise Unwritable(error) from error
+
+
+def complain(text: str) -> None:
+    if sys.stderr is not None:
+        tqdm.write(f"classify: {visible(text)}", file=sys.stderr)
+
+
+def visible(text: str) -> str:
+    """On one line; what could move a terminal's cursor, or is no letter, as an escape."""
+    return _escaped(text, _escape)
+
+
+def _lines(outcome: list[Item] | ServiceError) -> Iterator[str]:
+    if isinstance(outcome, ServiceError):
+        yield f"  {visible(str(outcome))}"
+        return
+    names = [visible(item["class"]) for item in outcome]
+    width = max(map(_columns, names))
+    for name, item in zip(names, outcome, strict=True):
+        padded = name + " " * (width - _columns(name))
+        chinese = visible(item["class_zh"] or "")
+        yield f"  {item['confidence']:6.1%}  {padded}  {chinese}".rstrip()
 
 
 def _columns(text: str) -> int:
@@ -38,36 +129,30 @@ def _columns(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def write_json(results: Iterable[Result]) -> int:
-    failed = 0
-    for path, outcome in results:
-        line: dict[str, object] = {"file": path}
-        if isinstance(outcome, ServiceError):
-            failed += 1
-            line["error"] = {"type": outcome.type, "message": str(outcome)}
-        else:
-            line["items"] = outcome
-        print(json.dumps(line, ensure_ascii=False), flush=True)
-    return failed
+def _row(values: list[object]) -> str:
+    row = io.StringIO()
+    csv.writer(row).writerow(map(_cell, values))
+    return row.getvalue()
 
 
-def write_csv(results: Iterable[Result]) -> int:
-    failed = 0
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["file", "rank", *COLUMNS, "error"])
-    for path, outcome in results:
-        if isinstance(outcome, ServiceError):
-            failed += 1
-            writer.writerow([path, "", *[""] * len(COLUMNS), str(outcome)])
-            continue
-        for rank, item in enumerate(outcome, 1):
-            fields: dict[str, object] = dict(item)
-            writer.writerow([path, rank, *(fields[name] for name in COLUMNS), ""])
-    return failed
+def _cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = f"'{value}" if FORMULA.match(value) else value
+    return "".join(c if c in "\t\r\n" else visible(c) for c in text)
 
 
-WRITERS: dict[str, Callable[[Iterable[Result]], int]] = {
-    "table": write_table,
-    "json": write_json,
-    "csv": write_csv,
-}
+def _escaped(text: str, escape: Callable[[str], str]) -> str:
+    return "".join(
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else escape(c) for c in text
+    )
+
+
+def _escape(letter: str) -> str:
+    """As Python writes it; a byte of a file name that is not UTF-8 as that byte."""
+    code = ord(letter)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else ascii(letter)[1:-1]
+
+
+def _json_escape(letter: str) -> str:
+    return json.dumps(letter)[1:-1]

@@ -1,8 +1,29 @@
 """Classify pictures with a running service."""
 
+import os
+import signal
 import sys
+from pathlib import Path
 
-from client.classify import main
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing to say while modules load
+
+from client.classify import arguments, main
+from scripts.serving.run_directory import DEFAULT, RunDirectory
+
+
+def command() -> int:
+    """By default it asks the service of this checkout, wherever that is, with its key."""
+    parser = arguments()
+    parser.add_argument("--run-directory", type=Path, default=DEFAULT, help="default: %(default)s")
+    options = parser.parse_args()
+    key, host = os.environ.get("ACCESS_KEY"), None
+    state = RunDirectory(options.run_directory.resolve()).running_state()
+    if state and not options.url:
+        options.url, options.model = state.local_url, options.model or state.model
+        key, host = key or state.settings.access_key, state.settings.domain
+    return main(options, key, host)
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

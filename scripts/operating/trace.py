@@ -1,7 +1,8 @@
 """Show where a request's time went: of one sent now, or of those in access.log.
 
 A request is named by the header X-Request-Id of its answer. access.log has those that the service
-failed on, and all others after make start ACCESS_LOG=1. Exit status: 0 on success, 1 on failure.
+failed on, and all others after make start ACCESS_LOG=1. Exit status: 0 on success, 1 on failure,
+also where the service did not let the request in.
 """
 
 import argparse
@@ -11,23 +12,27 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import requests
+import psutil
 
 from client.classifier import Classifier
 from client.errors import ServiceError
-from client.http import cause
+from client.http import failure, not_ours, refusal
 from scripts import SAMPLES
 from scripts.serving.bounds import ACCESS_LOGGED
 from scripts.serving.management import running
-from scripts.serving.run_directory import DEFAULT, RunDirectory
+from scripts.serving.run_directory import DEFAULT, RunDirectory, State
 
 PICTURE = SAMPLES / "coffee.jpg"
 BAR = 30  # characters
+KEPT_OUT = (401, 404, 421)  # an answer of the gateway, which tells nothing of a prediction
 _HINT = "It has only failed requests unless all are logged: make stop, make start ACCESS_LOG=1"
+_KEPT = "It keeps the latest 30 MB"
 PARTS = {
     "network": "between this command and the gateway",
     "upload": "reading the request; a large one also waits for its turn",
@@ -59,34 +64,37 @@ def main() -> int:
     options = parse_arguments()
     run = RunDirectory(options.run_directory.resolve())
     try:
-        if options.id:
+        if options.id is not None:
             traces = [_named(run, options.id)]
         elif options.slowest:
-            traces = sorted(logged(run), key=lambda trace: -trace.total)[: options.slowest]
-            if not traces:
-                raise ServiceError("no_requests", f"access.log has no request. {_HINT}")
+            traces = _slowest(run, options.slowest)
         else:
             traces = [send(run, options.picture)]
+        if options.json:
+            print(json.dumps([asdict(trace) for trace in traces], indent=2), flush=True)
+        else:
+            print("\n\n".join(map(waterfall, traces)), flush=True)
     except ServiceError as error:
         print(f"trace: {error}", file=sys.stderr)
         return 1
-    if options.json:
-        print(json.dumps([asdict(trace) for trace in traces], indent=2))
-    else:
-        print("\n\n".join(map(waterfall, traces)))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has seen enough (… | head). What is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="ACCESS_KEY in the environment: the service's key, if it has one.",
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "picture", type=Path, nargs="?", default=PICTURE, help="to send (default: %(default)s)"
     )
     parser.add_argument("--id", help="X-Request-Id of an answered request")
-    parser.add_argument("--slowest", type=int, metavar="N", help="the N slowest of access.log")
+    parser.add_argument(
+        "--slowest", type=int, metavar="N", help="the N slowest since the service started"
+    )
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.add_argument("--run-directory", type=Path, default=DEFAULT, help="default: %(default)s")
     options = parser.parse_args()
@@ -105,17 +113,21 @@ def send(run: RunDirectory, picture: Path) -> Trace:
     classifier = Classifier(
         state.local_url,
         state.model,
-        access_key=os.environ.get("ACCESS_KEY"),
+        access_key=state.settings.access_key,
         host=state.settings.domain,
     )
     classifier.is_ready()  # connects
     started = time.perf_counter()
     try:
         response = classifier.post(body)
-    except requests.RequestException as error:
-        raise ServiceError("unreachable", f"{state.url}: {cause(error)}") from error
+    except OSError as error:
+        raise failure(state.url, error) from error
     total = (time.perf_counter() - started) * 1e3
-    request_id = response.headers["X-Request-Id"]
+    request_id = response.headers.get("X-Request-Id")
+    if request_id is None:
+        raise not_ours(state.url)
+    if response.status_code in KEPT_OUT:
+        raise refusal(response)
     deadline = time.monotonic() + ACCESS_LOGGED
     while state.settings.access_log and time.monotonic() < deadline:
         if seen := next(logged(run, request_id), None):
@@ -133,21 +145,50 @@ def send(run: RunDirectory, picture: Path) -> Trace:
 def _named(run: RunDirectory, request_id: str) -> Trace:
     for trace in logged(run, request_id):
         return trace
-    raise ServiceError("unknown_request", f"access.log has no request {request_id}. {_HINT}")
+    raise ServiceError("unknown_request", f"access.log has no request {request_id}. {_hint(run)}")
 
 
-def logged(run: RunDirectory, request_id: str = "") -> Iterator[Trace]:
+def _slowest(run: RunDirectory, number: int) -> list[Trace]:
+    """Of the service that runs, not of those before it; of all where none runs."""
+    state = run.running_state()
+    since = _started(state) if state else ""
+    traces = [trace for trace in logged(run) if trace.when >= since]
+    if not traces:
+        since = " since the service started" if state else ""
+        raise ServiceError("no_requests", f"access.log has no request{since}. {_hint(run)}")
+    return sorted(traces, key=lambda trace: -trace.total)[:number]
+
+
+def _hint(run: RunDirectory) -> str:
+    state = run.running_state()
+    return _KEPT if state and state.settings.access_log else _HINT
+
+
+def _started(state: State) -> str:
+    """When, as access.log writes it."""
+    when = datetime.fromtimestamp(psutil.Process(state.pid).create_time(), UTC)
+    return when.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def logged(run: RunDirectory, request_id: str | None = None) -> Iterator[Trace]:
     """The requests of access.log and the older ones beside it; all, or those of that id."""
-    logs = sorted(run.logs.glob("access*.log"))
-    for log in logs:
-        with log.open(encoding="utf-8") as lines:
+    for log in sorted(run.logs.glob("access*.log")):
+        # One that is full is given another name meanwhile.
+        with suppress(FileNotFoundError), log.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                # Without its end it is being written.
-                if request_id not in line or not line.endswith("\n"):
-                    continue
-                entry = json.loads(line)
-                if request_id in ("", entry["request_id"]):
-                    yield _logged(entry)
+                if request_id is None or request_id in line:
+                    entry = _entry(line)
+                    if entry and request_id in (None, entry["request_id"]):
+                        yield _logged(entry)
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """None for a line that is being written, or could not be written to its end."""
+    try:
+        entry: dict[str, Any] = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return entry
 
 
 def _logged(entry: dict[str, Any]) -> Trace:
@@ -189,7 +230,7 @@ def waterfall(trace: Trace) -> str:
     head = f"{trace.when}  {outcome}, {trace.body / 1e3:,.0f} kB, "
     lines = [f"{head}{trace.total:,.1f} ms{retries}, request {trace.request_id}"]
     passed = 0.0
-    scale = BAR / max(trace.total, sum(trace.parts.values()))
+    scale = BAR / max(trace.total, sum(trace.parts.values()), 0.1)
     for name, milliseconds in trace.parts.items():
         start = round(passed * scale)
         passed += milliseconds

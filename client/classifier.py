@@ -127,14 +127,19 @@ class Classifier:
         headers = {"Content-Type": "application/octet-stream"}
         if top_k is not None:
             headers["X-Top-K"] = str(top_k)
-        response = self._session.post(
-            self._address,
-            picture,
-            headers=headers,
-            timeout=(min(CONNECT, self.timeout), self.timeout),
-            allow_redirects=False,  # the key is for this address
-            stream=True,
-        )
+        try:
+            response = self._session.post(
+                self._address,
+                picture,
+                headers=headers,
+                timeout=(min(CONNECT, self.timeout), self.timeout),
+                stream=True,
+            )
+        except OSError:
+            raise
+        except (ValueError, TypeError, urllib3.exceptions.HTTPError) as error:
+            # What requests does not expect of an address, the environment's proxies included.
+            raise requests.exceptions.InvalidURL from error
         read_whole(response, self.timeout)
         return response
 
@@ -149,9 +154,7 @@ class Classifier:
 
     def _readiness(self) -> requests.Response | None:
         try:
-            return self._session.get(
-                f"{self.url}/ready", timeout=self.timeout, allow_redirects=False
-            )
+            return self._session.get(f"{self.url}/ready", timeout=self.timeout)
         except requests.RequestException:
             return None
 

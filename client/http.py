@@ -40,8 +40,13 @@ LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 WRONG_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Redirects are not followed: the key is for one address."""
+
+
 def session(url: str) -> requests.Session:
-    made = requests.Session()
+    made = _Session()
     # Else requests takes a password for the host from ~/.netrc, instead of the access key.
     made.auth = lambda request: request
     if _is_loopback(url):
@@ -61,15 +66,15 @@ def _is_loopback(url: str) -> bool:
 
 def check_address(url: str) -> None:
     """Raises ServiceError where nothing can be asked at `url`; a password in it is not repeated."""
+    if "@" in url:
+        raise ServiceError(
+            "bad_address", "An address with a user name or a password can't be used: leave them out"
+        )
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - raises ValueError
     except ValueError:
         raise ServiceError("bad_address", "The address has no valid host or port") from None
-    if parts.username is not None:
-        raise ServiceError(
-            "bad_address", "An address with a user name or a password can't be used: leave them out"
-        )
     if "://" not in url:
         raise ServiceError("bad_address", f"{url} is no address: write http://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:

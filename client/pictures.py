@@ -33,7 +33,8 @@ class Pictures:
         self.found: list[str] = []
         seen = set()
         for path in paths:
-            is_folder = path != "-" and Path(path).is_dir()
+            # Unlike Path's methods, these two raise nothing for a name that can't be.
+            is_folder = path != "-" and os.path.isdir(path)  # noqa: PTH112
             for picture in self._in_folder(Path(path)) if is_folder else [path]:
                 place = os.path.abspath(picture)  # noqa: PTH100 - resolve() follows links
                 if place in seen:
@@ -61,7 +62,7 @@ class Pictures:
             folders.sort()
             for name in [*folders]:
                 why = "hidden" if name.startswith(".") else None
-                if why is None and (here / name).is_symlink():
+                if why is None and os.path.islink(here / name):  # noqa: PTH114
                     why = "link to a folder"  # which may lead back to here
                 if why:
                     folders.remove(name)

@@ -4,7 +4,7 @@ import io
 import threading
 import warnings
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from client.errors import ServiceError
 from client.pictures import FORMATS
@@ -26,11 +26,15 @@ def shrunk(picture: bytes) -> bytes:
         try:
             with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
                 return _jpeg(image)
+        except UnidentifiedImageError as error:
+            raise _unshrinkable(picture, "it is no picture in a format that is known") from error
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ServiceError(
-                "body_too_large",
-                f"has {len(picture):,} bytes, and no smaller copy can be made: {error}",
-            ) from error
+            raise _unshrinkable(picture, str(error)) from error
+
+
+def _unshrinkable(picture: bytes, why: str) -> ServiceError:
+    message = f"has {len(picture):,} bytes, and no smaller copy can be made: {why}"
+    return ServiceError("body_too_large", message)
 
 
 def _jpeg(image: Image.Image) -> bytes:
@@ -43,7 +47,7 @@ def _jpeg(image: Image.Image) -> bytes:
     if image.mode in ("P", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
     elif image.mode not in (*JPEG_MODES, "RGBA", "LA"):
-        image = image.convert("RGB")
+        image = image.convert("L" if image.mode == "1" else "RGB")
     scale = min(1.0, SHORTER_SIDE / min(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
     image = _middle(image.resize((width, height), reducing_gap=2.0))

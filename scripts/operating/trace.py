@@ -24,7 +24,7 @@ from client.classifier import Classifier
 from client.errors import ServiceError
 from client.http import failure, not_ours, refusal
 from scripts import SAMPLES
-from scripts.serving.bounds import ACCESS_LOGGED
+from scripts.serving.bounds import ACCESS_LOGGED, LOG
 from scripts.serving.management import running
 from scripts.serving.run_directory import DEFAULT, RunDirectory, State
 
@@ -32,7 +32,7 @@ PICTURE = SAMPLES / "coffee.jpg"
 BAR = 30  # characters
 KEPT_OUT = (401, 404, 421)  # an answer of the gateway, which tells nothing of a prediction
 _HINT = "It has only failed requests unless all are logged: make stop, make start ACCESS_LOG=1"
-_KEPT = "It keeps the latest 30 MB"
+_KEPT = f"It keeps about the latest {3 * LOG >> 20} MB"
 PARTS = {
     "network": "between this command and the gateway",
     "upload": "reading the request; a large one also waits for its turn",

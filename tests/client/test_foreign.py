@@ -109,6 +109,19 @@ def test_what_time_mends_is_asked_again(first: Answer) -> None:
     assert time.monotonic() - began < 3
 
 
+def test_a_short_silence_is_not_told_and_a_long_one_once() -> None:
+    busy, good = answer(429, b"", "Retry-After: 0"), answer(200, GOOD)
+    told: list[ServiceError] = []
+    with foreign(busy, good, busy, good, answer(503)) as server:
+        classifier = Classifier(server.url, patience=2, on_wait=told.append)
+        for _ in range(2):
+            classifier.classify(b"picture")
+        assert not told
+        with pytest.raises(ServiceError):
+            classifier.classify(b"picture")
+    assert [error.type for error in told] == ["unavailable"]
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text() | st.integers().map(str) | st.floats().map(str) | st.datetimes().map(str))
 def test_a_wait_is_bounded_whatever_the_header_says(header: str) -> None:

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+import time
 from typing import Any
 
 import psutil
 import pytest
 import requests
 
+from client.classifier import PATIENCE
 from scripts import ROOT, SAMPLES
 from tests.deploy.guarded import DOMAIN, KEY, WITH_KEY, Guarded
 from tests.service import Service, error
@@ -107,6 +109,38 @@ def test_commands_take_the_key(guarded: Guarded, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("ACCESS_KEY", KEY)
     status, line = classify()
     assert (status, line["items"][0]["class"]) == (0, "Egyptian cat")
+
+
+def test_commands_find_address_and_key(guarded: Guarded) -> None:
+    done = guarded.service.command(
+        "classify", "--run-directory", str(guarded.service.run.path), str(SAMPLES / "cat.jpg")
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Egyptian cat" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "says"), [("127.0.0.1", "REQUESTS_CA_BUNDLE=ca.pem"), ("localhost", "issued for")]
+)
+def test_a_certificate_that_is_not_trusted_is_final(
+    guarded: Guarded, host: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCESS_KEY", KEY)
+    if host == "localhost":  # which it is not for
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(guarded.certificate))
+    url = f"https://{host}:{guarded.service.port}"
+    began = time.monotonic()
+    done = guarded.service.command("classify", "--url", url, str(SAMPLES / "cat.jpg"))
+    assert time.monotonic() - began < PATIENCE
+    assert done.returncode == 1
+    assert says in done.stdout
+
+
+def test_https_where_there_is_none(service: Service) -> None:
+    url = service.url.replace("http:", "https:")
+    done = service.command("classify", "--url", url, str(SAMPLES / "cat.jpg"))
+    assert done.returncode == 1
+    assert "does not answer in HTTPS" in done.stdout
 
 
 def test_the_key_is_nowhere_to_be_read(guarded: Guarded) -> None:

@@ -1,14 +1,28 @@
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts import SAMPLES
+from scripts import ROOT, SAMPLES
+from scripts.operating.trace import Trace, waterfall
+from scripts.serving.run_directory import RunDirectory
+from tests.client.foreign import answer, foreign
 from tests.service import Service, started
 
 CAT = SAMPLES / "cat.jpg"
+KEY = "3f9c1d2e4b5a69788796a5b4c3d2e1f0"
+EARLIER = {
+    "ts": "2026-01-01T00:00:00.000Z", "request_id": "earlier", "status": 200, "milliseconds": 99999,
+    "body": 1, "attempts": 1, "server_timing": None,
+}  # fmt: skip
+NOT_YOU = b'{"type": "unauthorized", "message": "Not you"}'
 PARTS = [
     *("network", "upload", "gateway", "queue", "batch wait"),
     *("preprocess", "inference", "postprocess", "torchserve"),
@@ -17,7 +31,16 @@ PARTS = [
 
 @pytest.fixture(scope="module")
 def logging_service(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with started(archive, tmp_path_factory.mktemp("run"), "--access-log") as service:
+    """With an access key, and requests of an earlier service in its log."""
+    run = RunDirectory(tmp_path_factory.mktemp("run"))
+    run.create()
+    # One slower than all, and what was written when the disk was full.
+    (run.logs / "access.log").write_text(f"{json.dumps(EARLIER)}\n{json.dumps(EARLIER)[:50]}\n")
+    with ExitStack() as stack:
+        # Only while it starts: the command has to find it.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ACCESS_KEY", KEY)
+            service = stack.enter_context(started(archive, run.path, "--access-log"))
         yield service
 
 
@@ -53,11 +76,16 @@ def test_without_a_log_the_gateway_is_a_part_of_the_network(service: Service) ->
 
 def test_the_slowest_come_first(logging_service: Service) -> None:
     for name in ("cat", "coffee", "flower"):
-        logging_service.predict((SAMPLES / f"{name}.jpg").read_bytes())
+        body = (SAMPLES / f"{name}.jpg").read_bytes()
+        headers = {"Authorization": f"Bearer {KEY}"}
+        assert logging_service.predict(body, headers=headers).ok
     slowest = trace(logging_service, "--slowest", "3")
     totals = [seen["total"] for seen in slowest]
     assert len(totals) == 3
     assert totals == sorted(totals, reverse=True)
+    assert "earlier" not in [seen["request_id"] for seen in slowest]
+    [earlier] = trace(logging_service, "--id", "earlier")
+    assert earlier["total"] == EARLIER["milliseconds"]
 
 
 def test_one_that_was_refused(logging_service: Service, tmp_path: Path) -> None:
@@ -71,9 +99,48 @@ def test_one_that_was_refused(logging_service: Service, tmp_path: Path) -> None:
 
 
 def test_what_can_t_be_shown(logging_service: Service, other: Service) -> None:
-    assert "no request never" in failure(logging_service, "--id", "never")
+    for name in ("never", "", "earl"):
+        said = failure(logging_service, "--id", name)
+        assert f"no request {name}. " in said
+        assert "ACCESS_LOG=1" not in said  # it is on
     assert "No such file" in failure(logging_service, "nothing.jpg")
     assert "make start" in failure(other)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (answer(401, NOT_YOU, "X-Request-Id: x"), "trace: Not you\n"),
+        (answer(200, b"[]"), "trace: What answers at {url} is not a classification service\n"),
+    ],
+)
+def test_an_answer_of_nobody_s_is_no_trace(
+    said: bytes, expected: str, service: Service, tmp_path: Path
+) -> None:
+    """Where another program has the port, for instance."""
+    run = RunDirectory(tmp_path)
+    with foreign(said) as server, run.locked() as has_it:
+        assert has_it
+        url = server.url
+        run.write_state(replace(service.state, pid=os.getpid(), url=url, local_url=url))
+        assert failure(Service(run, service.archive, 0), str(CAT)) == expected.format(url=url)
+
+
+def test_times_that_are_nothing_are_shown() -> None:
+    seen = Trace("x", "now", 401, 0, None, 0.0, {"upload": 0.0, "gateway": 0.0}, None)
+    assert "0.0 ms" in waterfall(seen)
+
+
+def test_a_reader_that_leaves(logging_service: Service) -> None:
+    command = [sys.executable, "-m", "scripts.trace", "--slowest", "9"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*command, "--run-directory", str(logging_service.run.path)],
+        cwd=ROOT, stdout=write, stderr=subprocess.PIPE, timeout=60,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_for_people(logging_service: Service) -> None:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from ts.model_server import load_properties
 
-from client import classifier
+from client import classifier, shrinking
 from scripts import ROOT
 from scripts.serving import bounds as b
 from scripts.serving.gateway_files import TEMPLATE, _bounds
@@ -102,6 +102,10 @@ def test_what_prometheus_does() -> None:
 
 def test_the_page_waits_as_long_as_a_body_may_take() -> None:
     assert f"const TIME_LIMIT = {b.REQUEST_BODY * 1000:_.0f};" in PAGE
+
+
+def test_the_client_makes_larger_ones_smaller() -> None:
+    assert shrinking.LARGEST_BODY == b.BODY
 
 
 def test_the_gateway_has_no_bound_of_its_own() -> None:

@@ -1,0 +1,145 @@
+"""What is printed, for any name and any answer: no byte of it does what it should not."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.classifier import Item
+from client.errors import ServiceError
+from client.output import Csv, JsonLines, Table, visible
+from scripts import ROOT
+from tests.client.foreign import answer, foreign
+
+TINY: Item = {
+    "class": "tabby", "class_zh": "埃及猫", "class_id": 281, "wnid": None, "confidence": 4.8e-05
+}  # fmt: skip
+FAILED = ServiceError("unreadable", "can't be read: \x1b[2J")
+anything = st.text(st.characters(exclude_categories=[]))  # surrogates too
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    assert text.startswith("\ufeff")
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+
+
+def same(one: str, other: str) -> bool:
+    """Also where one has two surrogates for a character."""
+    return one.encode("utf-16", "surrogatepass") == other.encode("utf-16", "surrogatepass")
+
+
+@given(anything)
+def test_a_name_stays_on_its_line_and_moves_nothing(name: str) -> None:
+    assert visible(name).isprintable() or "\u3000" in name or "\xa0" in name
+    lines = Table().text((name, FAILED)).splitlines()
+    assert len(lines) == 2
+    assert "\x1b" not in lines[1]
+
+
+@given(anything)
+def test_json_gives_names_back(name: str) -> None:
+    for outcome in (FAILED, [TINY]):
+        text = JsonLines().text((name, outcome))
+        # As standard output writes it.
+        raw = text.encode("utf-8", "backslashreplace")
+        assert len(raw.splitlines()) == 1
+        read = json.loads(raw.decode())
+        assert read["file"].encode("utf-16", "surrogatepass") == name.encode(
+            "utf-16", "surrogatepass"
+        )
+        assert b"\x1b" not in raw
+    assert read["items"] == [TINY]
+
+
+@given(st.text(st.characters(exclude_categories=["C"]) | st.sampled_from("=+-@\t\r\n,\"'")))
+def test_csv_gives_names_back(name: str) -> None:
+    csv_ = Csv()
+    [good, bad] = rows(csv_.header() + csv_.text((name, [TINY])) + csv_.text((name, FAILED)))
+    for row in (good, bad):
+        guarded = row["file"] != name
+        assert row["file"].removeprefix("'" if guarded else "") == name
+        assert len(name) < 2 or row["file"][0] not in "=+-@\t\r"
+    assert good == {
+        "file": good["file"], "rank": "1", "class": "tabby", "class_zh": "埃及猫",
+        "class_id": "281", "wnid": "", "confidence": "0.000048", "error": "",
+    }  # fmt: skip
+    assert bad["error"] == r"can't be read: \x1b[2J"
+
+
+@pytest.mark.parametrize("name", ["=cmd|'/C calc'!A0", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"])
+def test_no_cell_is_a_formula(name: str) -> None:
+    writer = Csv()
+    item: Item = {**TINY, "class": name}
+    text = (
+        writer.header() + writer.text((name, [item])) + writer.text(("a", ServiceError("x", name)))
+    )
+    cells = [cell for row in rows(text) for cell in row.values()]
+    assert cells.count(f"'{name}") == 3
+    assert name not in cells
+
+
+def test_standard_input_is_no_formula() -> None:
+    assert Csv().text(("-", [TINY])).startswith("-,1,")
+
+
+def test_columns_are_the_page_s() -> None:
+    page = (ROOT / "web_client" / "js" / "export.js").read_text()
+    header = Csv().header().strip("\ufeff\r\n").split(",")
+    assert f"const COLUMNS = {json.dumps(header)};" in page
+
+
+NAMES = [b"\xff\xfe.jpg", "猫.jpg".encode(), b"a\nb.jpg", b"\x1b[31m.jpg", b"-x.jpg", b"=1+1.jpg"]
+LOCALES = {
+    "C.UTF-8": {"LC_ALL": "C.UTF-8"},
+    "en_US.UTF-8": {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8:strict"},
+    "C": {"LC_ALL": "C"},
+    "ASCII": {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+    "Latin-1": {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "latin-1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("format", "locale"),
+    [
+        *((None, locale) for locale in LOCALES),
+        *((format, locale) for format in ("--json", "--csv") for locale in ("C.UTF-8", "ASCII")),
+    ],
+)
+def test_any_name_in_any_locale(format: str | None, locale: str, tmp_path: Path) -> None:
+    for name in NAMES:
+        Path(os.fsdecode(bytes(tmp_path) + b"/" + name)).write_bytes(b"\xff\xd8\xff")
+    said = answer(200, json.dumps([TINY]).encode())
+    environment = {name: value for name, value in os.environ.items() if name != "LC_ALL"}
+    with foreign(said) as server:
+        command = [sys.executable, "-m", "scripts.classify", "--url", server.url]
+        done = subprocess.run(
+            [*command, *([format] if format else []), "--", *NAMES, b"/gone/\xff", tmp_path],
+            cwd=tmp_path, env=environment | LOCALES[locale] | {"PYTHONPATH": str(ROOT)},
+            capture_output=True, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.decode("ascii") == (
+        f"classify: skipped: {len(NAMES)} named twice\n"
+        f"classify: 1 of {len(NAMES) + 1} pictures failed\n"
+    )
+    assert b"\x1b" not in done.stdout
+    if format == "--json":
+        read = [json.loads(line) for line in done.stdout.decode().splitlines()]
+        assert [one["items"] for one in read[:-1]] == [[TINY]] * len(NAMES)
+        if locale == "C.UTF-8":
+            assert [os.fsencode(one["file"]) for one in read[:-1]] == NAMES
+    elif format == "--csv":
+        assert [row["class_zh"] for row in rows(done.stdout.decode())] == [
+            *["埃及猫"] * len(NAMES),
+            "",
+        ]
+    else:
+        lines = done.stdout.decode("utf-8" if "UTF" in locale or locale == "C" else "ascii")
+        assert len(lines.splitlines()) == 2 * len(NAMES) + 2

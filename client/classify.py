@@ -1,9 +1,8 @@
 """Classify pictures with a running service: files, folders, or - for standard input.
 
-The service's access key, if any, is read from the environment variable ACCESS_KEY.
-Exit status: 0 when every picture was classified (what was skipped in folders does not count),
-1 if any was not, 2 if there were no pictures, 130 after Ctrl-C. JSON and CSV are UTF-8; a CSV
-file begins with a byte order mark, and a cell that a spreadsheet would take for a formula with '.
+With --url, the service's access key, if it has one, is read from the environment variable
+ACCESS_KEY. Exit status: 0 when every picture was classified (files skipped in folders do not
+count), 1 if any was not, 2 if there were no pictures or the command line is wrong, 130 for Ctrl-C.
 """
 
 import argparse

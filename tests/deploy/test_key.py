@@ -12,6 +12,7 @@ import requests
 
 from client.classifier import PATIENCE
 from scripts import ROOT, SAMPLES
+from tests.client.foreign import answer, foreign
 from tests.deploy.guarded import DOMAIN, KEY, WITH_KEY, Guarded
 from tests.service import Service, error
 
@@ -117,6 +118,14 @@ def test_commands_find_address_and_key(guarded: Guarded) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "Egyptian cat" in done.stdout
+
+
+def test_the_key_is_for_its_own_service(guarded: Guarded) -> None:
+    run = str(guarded.service.run.path)
+    with foreign(answer(401)) as server:
+        picture = str(SAMPLES / "cat.jpg")
+        guarded.service.command("classify", "--run-directory", run, "--url", server.url, picture)
+    assert "authorization" not in server.heads[0].lower()
 
 
 @pytest.mark.parametrize(

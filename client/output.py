@@ -25,6 +25,8 @@ COLUMNS = ("class", "class_zh", "class_id", "wnid", "confidence")
 # A spreadsheet takes text that begins like this for a formula and would run it.
 FORMULA = re.compile(r"[=+\-@\t\r].", re.DOTALL)
 
+JOINERS = "\u200c\u200d"
+
 
 class Unwritable(Exception):
     """Standard output takes no more: it is full, or whoever read it left."""
@@ -143,9 +145,12 @@ def _cell(value: object) -> object:
 
 
 def _escaped(text: str, escape: Callable[[str], str]) -> str:
-    return "".join(
-        c if c.isprintable() or unicodedata.category(c) == "Zs" else escape(c) for c in text
-    )
+    return "".join(c if _is_harmless(c) else escape(c) for c in text)
+
+
+def _is_harmless(letter: str) -> bool:
+    """Ideographic spaces are not printable to Python, nor is what joins the parts of an emoji."""
+    return letter.isprintable() or letter in JOINERS or unicodedata.category(letter) == "Zs"
 
 
 def _escape(letter: str) -> str:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from client import classifier
 from client.classifier import Classifier
 from client.errors import ServiceError
 from client.http import LONGEST_WAIT, retry_after
@@ -101,7 +102,8 @@ def test_a_redirect_says_where_to() -> None:
         answer(503, b"", "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT"),
     ],
 )
-def test_what_time_mends_is_asked_again(first: Answer) -> None:
+def test_what_time_mends_is_asked_again(first: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "PAUSE", 0.01)  # seconds
     with foreign(first, answer(200, GOOD)) as server:
         began = time.monotonic()
         assert Classifier(server.url, patience=1).classify(b"picture") == [ITEM]
@@ -113,12 +115,12 @@ def test_a_short_silence_is_not_told_and_a_long_one_once() -> None:
     busy, good = answer(429, b"", "Retry-After: 0"), answer(200, GOOD)
     told: list[ServiceError] = []
     with foreign(busy, good, busy, good, answer(503)) as server:
-        classifier = Classifier(server.url, patience=2, on_wait=told.append)
+        asking = Classifier(server.url, patience=2, on_wait=told.append)
         for _ in range(2):
-            classifier.classify(b"picture")
+            asking.classify(b"picture")
         assert not told
         with pytest.raises(ServiceError):
-            classifier.classify(b"picture")
+            asking.classify(b"picture")
     assert [error.type for error in told] == ["unavailable"]
 
 
@@ -145,20 +147,20 @@ def test_compressed_answers_are_read() -> None:
 
 def test_an_answer_that_never_ends_is_left() -> None:
     with foreign([b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" "]) as server:
-        classifier = Classifier(server.url, patience=0, timeout=0.5)
+        asking = Classifier(server.url, patience=0, timeout=0.5)
         with pytest.raises(ServiceError, match="did not answer in time"):
-            classifier.classify(b"picture")
+            asking.classify(b"picture")
 
 
 def test_one_picture_alone_ends_although_others_are_answered() -> None:
     """A service that is there, and never answers this one."""
     with foreign(answer(200, GOOD)) as well, foreign(answer(502)) as ill:
-        classifier = Classifier(ill.url, patience=1)
+        asking = Classifier(ill.url, patience=1)
         ended = threading.Event()
 
         def go_on() -> None:
             good = Classifier(well.url)
-            good._silence = classifier._silence  # as if both were one service
+            good._silence = asking._silence  # as if both were one service
             while not ended.is_set():
                 good.classify(b"picture")
 
@@ -166,7 +168,7 @@ def test_one_picture_alone_ends_although_others_are_answered() -> None:
         thread.start()
         try:
             with pytest.raises(ServiceError) as caught:
-                classifier.classify(b"picture")
+                asking.classify(b"picture")
         finally:
             ended.set()
             thread.join()
@@ -235,9 +237,8 @@ def test_netrc_is_not_read(proxy: Foreign, key: str | None) -> None:
 def test_no_proxy_leads_to_this_machine(proxy: Foreign, monkeypatch: pytest.MonkeyPatch) -> None:
     with foreign(answer(200, GOOD)) as server:
         port = server.server_address[1]
-        for host in ("127.0.0.1", "127.0.0.9", "localhost"):
-            if host != "127.0.0.9":
-                Classifier(f"http://{host}:{port}").classify(b"picture")
+        for host in ("127.0.0.1", "localhost"):
+            Classifier(f"http://{host}:{port}").classify(b"picture")
     assert not proxy.heads
     monkeypatch.setenv("no_proxy", "pictures.invalid")
     with pytest.raises(ServiceError):

@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -37,10 +39,17 @@ def same(one: str, other: str) -> bool:
 
 @given(anything)
 def test_a_name_stays_on_its_line_and_moves_nothing(name: str) -> None:
-    assert visible(name).isprintable() or "\u3000" in name or "\xa0" in name
+    shown = visible(name)
+    assert not {unicodedata.category(c) for c in shown} & {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\u200e\u200f]", shown)  # turn text round
     lines = Table().text((name, FAILED)).splitlines()
     assert len(lines) == 2
     assert "\x1b" not in lines[1]
+
+
+def test_names_of_people_are_left_as_they_are() -> None:
+    for name in ("全角\u3000空格.jpg", "👩\u200d👩\u200d👧.jpg", "naïve café.jpg"):
+        assert visible(name) == name
 
 
 @given(anything)

@@ -40,16 +40,19 @@ class EmptyBody(ClientError):
     type = "empty_body"
 
     def __init__(self) -> None:
-        super().__init__("The request has no body. Send the bytes of a picture.")
+        super().__init__(
+            "There is no picture in the request: its body, or the field for the picture, is empty. "
+            "Send the bytes of a picture."
+        )
 
 
-class BadMultipart(ClientError):
+class BadForm(ClientError):
     type = "bad_multipart"
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"The multipart form can't be read: {problem}. "
-            "Send the picture in a field named 'data' or 'file', as curl -F data=@picture.jpg does."
+            f"The form can't be used: {problem}. "
+            "Send one picture in a field named 'data' or 'file', as curl -F data=@picture.jpg does."
         )
 
 
@@ -58,7 +61,8 @@ class BadJson(ClientError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f'The JSON body can\'t be used: {problem}. Send {{"data": "<base64 of the picture>"}}.'
+            f"The JSON body can't be used: {problem}. "
+            'Send one picture, as {"data": "<base64 of the picture>"}.'
         )
 
 
@@ -67,7 +71,7 @@ class BadBase64(ClientError):
 
     def __init__(self) -> None:
         super().__init__(
-            "'data' is not valid base64. Send the picture's bytes in standard base64, "
+            "The picture is not valid base64. Send its bytes in standard base64, "
             "on their own or as a data: URI."
         )
 
@@ -77,6 +81,23 @@ class BadTopK(ClientError):
 
     def __init__(self, classes: int) -> None:
         super().__init__(f"top_k must be a whole number from 1 to {classes}.")
+
+
+class ContradictingTopK(ClientError):
+    type = "bad_top_k"
+
+    def __init__(self) -> None:
+        super().__init__("top_k is given more than once, with different values. Send it once.")
+
+
+class UnknownParameter(ClientError):
+    def __init__(self, name: str, classes: int) -> None:
+        """name: in quotes; empty where it can't be shown."""
+        parameter = f"a parameter {name}, which is unknown" if name else "an unknown parameter"
+        super().__init__(
+            f"The address has {parameter}. The only one is top_k, "
+            f"the number of answers, from 1 to {classes}."
+        )
 
 
 class PictureTooLarge(ClientError):
@@ -110,6 +131,29 @@ class UnsupportedFormat(ClientError):
 
     def __init__(self) -> None:
         super().__init__(f"This is not a picture in a supported format. Send {FORMATS}.")
+
+
+class WrongPacking(ClientError):
+    """Of a body that is no picture, but can be recognised."""
+
+    status = 415
+    type = "unsupported_format"
+    phrase = "Unsupported Media Type"
+
+    def __init__(self, seen: str, advice: str) -> None:
+        super().__init__(f"{seen}. {advice}.")
+
+
+class StrippedPicture(ClientError):
+    status = 422
+    type = "corrupt_picture"
+    phrase = "Unprocessable Content"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This looks like a picture that went through curl -d, which strips line ends. "
+            "Send it with --data-binary @picture.jpg instead."
+        )
 
 
 class CorruptPicture(ClientError):

@@ -1,107 +1,162 @@
-"""The picture's bytes from a request body, whichever way the client packed them.
+"""The picture in a request's body, whichever way the client packed it, and what else it says.
 
 The body says what it is before its content type does: clients send pictures under any content
 type or none (curl's default is that of a form), and a picture never looks like JSON or multipart.
 """
 
-import base64
-import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+from urllib.parse import parse_qsl
 
-from handler.errors import BadBase64, BadJson, BadMultipart, EmptyBody
+from handler import base64_text, multipart
+from handler.errors import BadForm, BadJson, ClientError, EmptyBody
 from handler.formats import picture_format
+from handler.parameters import TOP_K, shown
 
 FIELDS = ("data", "file")
+# What browsers add to a form: the button that was pressed, and the encoding.
+OF_BROWSERS = ("submit", "_charset_")
 
-_BOUNDARY = re.compile(r';\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE)
-_FIELD_NAME = re.compile(rb';\s*name=(?:"([^"]*)"|([^\s;"]+))', re.IGNORECASE)
-_DATA_URI = re.compile(r"data:[^,]*;base64,", re.IGNORECASE)
+_FIRST_FIELD = re.compile(rb"[\w.%-]{1,60}=[^=]")
+_AROUND_JSON = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"  # marks of its encoding, and white space
+
+Fields = Iterable[tuple[str, object]]
 
 
-def picture_bytes(row: Mapping[str, object], content_type: str = "") -> bytes:
-    """Bytes of the picture in one TorchServe request.
+class Payload(NamedTuple):
+    picture: bytes
+    top_k: tuple[object, ...] = ()  # each one that the body names
+
+
+class _Pairs:
+    """A JSON object, of which no key is lost that it has twice."""
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        self.pairs = pairs
+
+
+def unpack(row: Mapping[str, object], content_type: str = "") -> Payload:
+    """Picture and parameters in one TorchServe request. Nothing is decoded yet.
 
     `row` maps field names to what TorchServe parsed: `body` for everything that came through the
-    gateway; from clients that call TorchServe directly, the form's own names or a JSON object that
-    is already parsed. `content_type` is the client's. Raises a ClientError that names the cause.
+    gateway; from clients that call TorchServe directly, the form's own names, a JSON object that
+    is already parsed, and the query's parameters. `content_type` is the client's. Raises a
+    ClientError that names the cause.
     """
-    value = next((row[name] for name in ("body", *FIELDS) if name in row), None)
-    if isinstance(value, dict):
-        return _from_object(value)
-    if isinstance(value, str):
-        value = value.encode(errors="replace")
-    if value is not None and not isinstance(value, (bytes, bytearray)):
-        raise BadJson("it is not an object")
-    if not value:
+    payload = _from_row(row, content_type)
+    if not payload.picture:
         raise EmptyBody
-    return _unpack(bytes(value), content_type)
+    return payload
 
 
-def _unpack(body: bytes, content_type: str) -> bytes:
-    if picture_format(body):
-        return body
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == "multipart/form-data":
-        return _from_multipart(body, content_type)
-    if media_type == "application/json" or body.lstrip()[:1] == b"{":
+def _from_row(row: Mapping[str, object], content_type: str) -> Payload:
+    others = [(name, value) for name, value in row.items() if name != "body"]
+    match row.get("body"):
+        case None if others and "body" not in row:
+            return _from_fields(others, BadForm)
+        case None:
+            return Payload(b"")
+        case dict() as document:
+            return _from_fields([*document.items(), *others], BadJson)
+        case str() | bytes() | bytearray() as body:
+            body = body.encode(errors="replace") if isinstance(body, str) else bytes(body)
+            picture, top_k = _unpack(body, content_type)
+            return Payload(picture, (*top_k, *(value for name, value in others if name == TOP_K)))
+    raise BadJson("it is not an object")
+
+
+def _unpack(body: bytes, content_type: str) -> Payload:
+    if not body or picture_format(body):
+        return Payload(body)
+    if multipart.boundary_of(body):
+        return _from_fields(multipart.fields(body, content_type), BadForm)
+    first = body[:64].lstrip(_AROUND_JSON)[:1]
+    if first == b"{":
         return _from_json(body)
-    return body
+    if body.isascii():
+        if base64_text.is_picture(body):
+            return Payload(base64_text.decoded(body))
+        if first in (b"[", b'"'):
+            return _from_json(body)
+        if pairs := _urlencoded(body):
+            return _from_fields(pairs, BadForm)
+    # It looks like nothing: so it is what its sender says it is.
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type.startswith("multipart/"):
+        return _from_fields(multipart.fields(body, content_type), BadForm)
+    if media_type == "application/json":
+        return _from_json(body)
+    return Payload(body)
 
 
-def _from_multipart(body: bytes, content_type: str) -> bytes:
-    """The first field named `data` or `file` (RFC 7578; delimiters as in RFC 2046, 5.1.1)."""
-    boundary = _BOUNDARY.search(content_type)
-    if not boundary:
-        raise BadMultipart("its content type names no boundary")
-    delimiter = b"\r\n--" + (boundary[1] or boundary[2]).encode()
-    parts = (b"\r\n" + body).split(delimiter)
-    if len(parts) < 3 or not parts[-1].startswith(b"--"):
-        raise BadMultipart("it does not end with its boundary, so part of it is missing")
-    for part in parts[1:-1]:
-        head, blank_line, content = part.partition(b"\r\n\r\n")
-        if not blank_line:
-            raise BadMultipart("a part has no blank line between its headers and its content")
-        if _field_name(head) in FIELDS:
-            if not content:
-                raise EmptyBody
-            return content
-    raise BadMultipart("none of its fields holds a picture")
+def _urlencoded(body: bytes) -> list[tuple[str, object]]:
+    """The fields of a form that is not multipart; none where one of them may be mere text."""
+    if not _FIRST_FIELD.match(body) or body.count(b"&") > multipart.MAX_FIELDS:
+        return []
+    pairs: list[tuple[str, object]] = []
+    for name, text in parse_qsl(body.decode(), keep_blank_values=True, encoding="latin-1"):
+        value = text.encode("latin-1")
+        if not picture_format(value):
+            # A "+" that was not escaped is read as a space, which base64 does not have.
+            value = value.replace(b" ", b"+")
+        pairs.append((name, value))
+    known = any(name in (*FIELDS, TOP_K) or _is_picture(value) for name, value in pairs)
+    return pairs if known else []
 
 
-def _field_name(head: bytes) -> str:
-    for line in head.split(b"\r\n"):
-        header, _, value = line.partition(b":")
-        if header.strip().lower() == b"content-disposition" and (name := _FIELD_NAME.search(value)):
-            return bytes(name[1] or name[2] or b"").decode(errors="replace")
-    return ""
-
-
-def _from_json(body: bytes) -> bytes:
+def _from_json(body: bytes) -> Payload:
     try:
-        document = json.loads(body)
+        document = json.loads(body, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
         raise BadJson("it is not valid JSON") from None
-    if not isinstance(document, dict):
+    if isinstance(document, str):
+        return Payload(base64_text.decoded(document))
+    if isinstance(document, list):
+        raise BadJson("it is a list, and a request takes one picture")
+    if not isinstance(document, _Pairs):
         raise BadJson("it is not an object")
-    return _from_object(document)
+    return _from_fields(document.pairs, BadJson)
 
 
-def _from_object(document: Mapping[str, object]) -> bytes:
-    text = document.get("data")
-    if not isinstance(text, str):
-        raise BadJson("it has no string under 'data'")
-    if text[:5].lower() == "data:":
-        uri = _DATA_URI.match(text)
-        if not uri:
-            raise BadBase64
-        text = text[uri.end() :]
-    try:
-        # Line breaks are usual in base64 made by command-line tools.
-        picture = base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise BadBase64 from None
-    if not picture:
-        raise EmptyBody
-    return picture
+def _from_fields(fields: Fields, refusal: Callable[[str], ClientError]) -> Payload:
+    """The one picture among named values: under its own name, or whatever else it is called."""
+    pairs = [pair for pair in fields if pair[0] not in OF_BROWSERS]
+    # As many clients send what was left out.
+    top_k = tuple(value for name, value in pairs if name == TOP_K and value is not None)
+    rest = [pair for pair in pairs if pair[0] != TOP_K]
+    pictures: list[object] = []
+    unknown: list[str] = []
+    for name, value in rest:
+        if value in ("", b"", None):  # an input of a page's form that nobody filled in
+            continue
+        if name in FIELDS or _is_picture(value):
+            pictures.append(value)
+        else:
+            unknown.append(name)
+    if len(pictures) > 1:
+        raise refusal(f"it has {len(pictures)} pictures, and a request takes one")
+    if unknown:
+        field = f"the field {shown(unknown[0])}" if shown(unknown[0]) else "one of its fields"
+        raise refusal(f"{field} is unknown; besides the picture there is only '{TOP_K}'")
+    if not pictures:
+        if any(value is not None for _, value in rest):
+            raise EmptyBody
+        raise refusal("it has no picture")
+    return Payload(_picture(pictures[0], refusal), top_k)
+
+
+def _is_picture(value: object) -> bool:
+    if isinstance(value, bytes | bytearray):
+        return picture_format(bytes(value)) is not None or base64_text.is_picture(value)
+    return isinstance(value, str) and base64_text.is_picture(value)
+
+
+def _picture(value: object, refusal: Callable[[str], ClientError]) -> bytes:
+    """Of a field. A form's may hold the bytes as they are."""
+    if isinstance(value, bytes | bytearray) and not base64_text.is_picture(value):
+        return bytes(value)
+    if isinstance(value, str | bytes | bytearray):
+        return base64_text.decoded(value)
+    raise refusal("the picture is no string")

@@ -8,32 +8,28 @@ else, and two that die at once may have had the same picture: that is no second 
 
 The workers of a model share a folder: a file `*.work` for each, which it keeps locked (the kernel
 unlocks it when the worker dies, however it dies), and empty files `*.suspect` and `*.condemned`,
-named by the SHA-256 of the request's body.
+named by the SHA-256 of the picture: the packing around it may differ each time.
 """
 
 import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 DIGEST_BYTES = hashlib.sha256().digest_size
-NO_BODY = bytes(DIGEST_BYTES)  # the digest of a request without a body, which kills no worker
+NO_PICTURE = bytes(DIGEST_BYTES)  # of a request without one, which kills no worker
 TRIAL = b"\xff" * DIGEST_BYTES  # in a work file: the other digest is a suspect's, worked on alone
 # A work file has its whole size from the beginning, so that a full disk changes nothing. It has
 # room for far more digests than a batch has requests.
 WORK_FILE_BYTES = 128 * DIGEST_BYTES
 
 
-def digest(row: Mapping[str, object]) -> bytes:
-    """The SHA-256 of the bytes in one TorchServe request."""
-    bodies = [value for value in row.values() if isinstance(value, bytes | bytearray) and value]
-    sha256 = hashlib.sha256()
-    for body in bodies:
-        sha256.update(body)
-    return sha256.digest() if bodies else NO_BODY
+def digest(picture: bytes) -> bytes:
+    """The name of a picture in the quarantine; of no bytes, NO_PICTURE."""
+    return hashlib.sha256(picture).digest() if picture else NO_PICTURE
 
 
 class Quarantine:
@@ -89,7 +85,7 @@ class Quarantine:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             content = os.read(descriptor, os.fstat(descriptor).st_size)
             starts = range(0, len(content), DIGEST_BYTES)
-            found = {content[i : i + DIGEST_BYTES] for i in starts} - {NO_BODY}
+            found = {content[i : i + DIGEST_BYTES] for i in starts} - {NO_PICTURE}
             verdict = "condemned" if TRIAL in found else "suspect"
             for digest in found - {TRIAL}:
                 self._file(digest, verdict).touch()

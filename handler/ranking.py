@@ -6,7 +6,6 @@ from typing import NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.errors import BadTopK
 from handler.labels import Label
 
 # class is a keyword, hence the functional form.
@@ -21,15 +20,6 @@ Item = TypedDict(
         "heatmap": NotRequired[list[list[float]]],
     },
 )
-
-
-def parse_top_k(text: str | None, default: int, classes: int) -> int:
-    """How many items to answer with. text: what the client sent, None where it sent nothing."""
-    if text is None:
-        return min(default, classes)
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= classes):
-        raise BadTopK(classes)
-    return int(text)
 
 
 def rank(probabilities: NDArray[np.float32], labels: Sequence[Label], top_k: int) -> list[Item]:

@@ -1,17 +1,23 @@
 """One request of a batch: from what TorchServe hands over to what the network needs."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from handler.engines.engine import Floats
-from handler.errors import ClientError, InternalError, RequestError
+from handler.errors import (
+    ClientError,
+    CorruptPicture,
+    InternalError,
+    RequestError,
+    UnsupportedFormat,
+)
 from handler.logs import log_failure
-from handler.payload import picture_bytes
+from handler.packings import refuse_known_packing
+from handler.parameters import read_top_k
+from handler.payload import Payload, unpack
 from handler.preprocessing import Preprocessed
-from handler.ranking import parse_top_k
 
 CONTENT_TYPE = "x-client-content-type"  # set by the gateway, which sends every body on as bytes
-TOP_K = "x-top-k"
 ARRIVAL = "x-request-start"  # set by the gateway: milliseconds of Unix time
 REQUEST_ID = "x-request-id"  # set by the gateway
 READINESS = "x-readiness"  # set by the supervisor on its own requests
@@ -43,6 +49,7 @@ class Classified(NamedTuple):
 
 
 Result = Classified | RequestError
+Work = TypeVar("Work")
 
 
 def lower_case(headers: Mapping[str, object]) -> dict[str, str]:
@@ -50,23 +57,43 @@ def lower_case(headers: Mapping[str, object]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
 
 
+def read(request: Request) -> Payload | RequestError:
+    """The picture's bytes and what goes with them. An error is a result: it stays with its request.
+
+    Pure Python, so whatever a client sends, the worker survives it.
+    """
+    content_type = request.headers.get(CONTENT_TYPE) or request.headers.get("content-type", "")
+    return _result(request, lambda: unpack(request.row, content_type))
+
+
 def prepare(
     request: Request,
+    payload: Payload,
     preprocess: Callable[[bytes], Preprocessed],
     default_top_k: int,
     classes: int,
 ) -> Prepared | RequestError:
-    """Parse and preprocess one request. An error is a result: it stays with its request."""
-    headers = request.headers
+    """Parse and preprocess what was read."""
+
+    def prepared() -> Prepared:
+        top_k = read_top_k(request.headers, payload.top_k, default_top_k, classes)
+        try:
+            picture = preprocess(payload.picture)
+        except (UnsupportedFormat, CorruptPicture):
+            refuse_known_packing(payload.picture)
+            raise
+        return Prepared(picture, top_k, request.headers.get(EXPLAIN) == "True")
+
+    return _result(request, prepared)
+
+
+def _result(request: Request, work: Callable[[], Work]) -> Work | RequestError:
     try:
-        top_k = parse_top_k(headers.get(TOP_K), default_top_k, classes)
-        content_type = headers.get(CONTENT_TYPE) or headers.get("content-type", "")
-        picture = preprocess(picture_bytes(request.row, content_type))
-        return Prepared(picture, top_k, headers.get(EXPLAIN) == "True")
+        return work()
     except ClientError as error:
         return error
     except MemoryError:
         raise  # TorchServe's to handle: it replaces the worker
     except Exception:
-        log_failure("Preparing it failed", headers.get(REQUEST_ID))
+        log_failure("Preparing it failed", request.headers.get(REQUEST_ID))
         return InternalError()

@@ -19,6 +19,7 @@ from handler.labels import read_labels
 from handler.logs import log_failure
 from handler.metrics import Metrics
 from handler.model_card import read_model_card
+from handler.payload import Payload
 from handler.preprocessing import Preprocessor
 from handler.quarantine import Quarantine, digest
 from handler.ranking import rank
@@ -31,6 +32,7 @@ from handler.request import (
     Result,
     lower_case,
     prepare,
+    read,
 )
 from handler.resizing import CROP
 from handler.timing import Timing, server_timing
@@ -108,25 +110,32 @@ class ResNet18Handler:
 
     def classify(self, requests: Sequence[Request], timing: Timing) -> list[Result]:
         """A result for each request; those that may kill their worker are worked on alone."""
-        digests = [digest(request.row) for request in requests]
+        with timing.stage("preprocess"):
+            payloads = [read(request) for request in requests]
+            digests = [digest(p.picture if isinstance(p, Payload) else b"") for p in payloads]
         groups, condemned = self.quarantine.groups(digests)
         results: dict[int, Result] = {i: CondemnedPicture() for i in condemned}
         for group in groups:  # nearly always one
             with self.quarantine.at_work([digests[i] for i in group]):
                 with timing.stage("preprocess"):
-                    prepared = self.preprocess([requests[i] for i in group])
+                    prepared = self.preprocess([(requests[i], payloads[i]) for i in group])
                 with timing.stage("inference"):
                     results.update(zip(group, self.inference(prepared), strict=True))
         return [results[i] for i in range(len(requests))]
 
-    def preprocess(self, requests: Sequence[Request]) -> list[Prepared | RequestError]:
-        """Decode and resize the batch in parallel."""
+    def preprocess(
+        self, read: Sequence[tuple[Request, Payload | RequestError]]
+    ) -> list[Prepared | RequestError]:
+        """Decode and resize the batch in parallel; errors stay as they are."""
 
-        def prepared(request: Request) -> Prepared | RequestError:
-            return prepare(request, self.preprocessor, self.top_k, len(self.labels))
+        def prepared(one: tuple[Request, Payload | RequestError]) -> Prepared | RequestError:
+            request, payload = one
+            if isinstance(payload, RequestError):
+                return payload
+            return prepare(request, payload, self.preprocessor, self.top_k, len(self.labels))
 
-        parallel = self.decoders.map if len(requests) > 1 else map
-        return list(parallel(prepared, requests))
+        parallel = self.decoders.map if len(read) > 1 else map
+        return list(parallel(prepared, read))
 
     def inference(self, prepared: Sequence[Prepared | RequestError]) -> list[Result]:
         """Each picture classified; errors stay as they are."""

@@ -21,13 +21,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 from PIL import Image
 from tqdm import tqdm
 
 from handler.errors import ClientError
+from handler.payload import Payload
 from handler.preprocessing import Preprocessor
-from handler.request import Prepared, Request, prepare
+from handler.request import Prepared, Request, prepare, read
 from scripts import ROOT
 
 SLOW = 2.0  # seconds of CPU
@@ -75,10 +77,13 @@ def seeds() -> list[Input]:
     for picture in pictures[::5]:
         text = base64.b64encode(picture).decode()
         found.append((json.dumps({"data": text}).encode(), "application/json", "5"))
-        uri = json.dumps({"x": [1, {}], "data": f"data:image/png;base64,{text}"})
+        uri = json.dumps({"top_k": 1000, "data": f"data:image/png;base64,{text}"})
         found.append((uri.encode(), "", "1000"))
         head = b'--x\r\nContent-Disposition: form-data; name="data"\r\n\r\n'
         found.append((head + picture + b"\r\n--x--\r\n", FORM, ""))
+        fields = urlencode({"top_k": 5, "data": text})
+        found.append((fields.encode(), "application/x-www-form-urlencoded", ""))
+        found.append((text.encode(), "text/plain", ""))
     return found
 
 
@@ -128,7 +133,12 @@ def result_of(body: bytes, content_type: str, top_k: str) -> str:
     started = time.process_time()
     try:
         headers = {"x-client-content-type": content_type} | ({"x-top-k": top_k} if top_k else {})
-        result = prepare(Request(0, {"body": body}, headers), preprocess, 3, 1000)
+        request = Request(0, {"body": body}, headers)
+        payload = read(request)
+        if isinstance(payload, Payload):
+            result: object = prepare(request, payload, preprocess, 3, 1000)
+        else:
+            result = payload
     except Exception as error:
         return f"!{type(error).__name__}: {error}"
     if time.process_time() - started > SLOW:

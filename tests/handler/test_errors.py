@@ -41,6 +41,7 @@ def test_only_the_clients_errors_are_client_errors(kind: type[RequestError]) -> 
 def test_the_types_of_the_contract() -> None:
     """Programs branch on them, and the page translates them."""
     assert {(kind.status, kind.type) for kind in KINDS} == {
+        (400, "bad_request"),
         (400, "empty_body"),
         (400, "bad_multipart"),
         (400, "bad_json"),

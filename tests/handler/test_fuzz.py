@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from handler import request
+from handler.payload import Payload
 from tests.handler import fuzz
 
 
@@ -25,5 +26,5 @@ def test_a_fault_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(fuzz, "preprocess", faulty)
     assert fuzz.result_of(b"x", "", "3") == "!MemoryError: "
-    monkeypatch.setattr(request, "picture_bytes", lambda *_: b"")
+    monkeypatch.setattr(request, "unpack", lambda *_: Payload(b""))
     assert fuzz.result_of(b"x", "", "3") == "!internal error"

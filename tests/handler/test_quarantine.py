@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from handler.quarantine import NO_BODY, Quarantine, digest
+from handler.quarantine import NO_PICTURE, Quarantine, digest
 from scripts import ROOT
 
-A, B, C = (digest({"body": name}) for name in (b"a", b"b", b"c"))
+A, B, C = (digest(name) for name in (b"a", b"b", b"c"))
 
 
 def die(directory: Path, batch: list[bytes], end: str = "os.kill(os.getpid(), 9)") -> None:
@@ -105,8 +105,8 @@ def test_a_stopped_worker_is_no_dead_one(tmp_path: Path) -> None:
     assert Quarantine(tmp_path).groups([A, B]) == ([[1], [0]], [])
 
 
-def test_requests_without_a_body_are_never_suspected(tmp_path: Path) -> None:
-    assert digest({}) == digest({"body": b""}) == NO_BODY
+def test_requests_without_a_picture_are_never_suspected(tmp_path: Path) -> None:
+    assert digest(b"") == NO_PICTURE
     for _ in range(2):
-        die(tmp_path, [NO_BODY])
-    assert Quarantine(tmp_path).groups([NO_BODY]) == ([[0]], [])
+        die(tmp_path, [NO_PICTURE])
+    assert Quarantine(tmp_path).groups([NO_PICTURE]) == ([[0]], [])

@@ -1,12 +1,16 @@
+import base64
 import io
+import json
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from handler.errors import ClientError, InternalError
+from handler.errors import ClientError, InternalError, RequestError
+from handler.payload import Payload
 from handler.preprocessing import Preprocessed, Preprocessor
-from handler.request import Prepared, Request, lower_case, prepare
+from handler.quarantine import digest
+from handler.request import Prepared, Request, lower_case, prepare, read
 
 PREPROCESS = Preprocessor(exact=True)
 
@@ -18,7 +22,11 @@ def red() -> bytes:
 
 
 def prepared(body: object, headers: dict[str, str]) -> Any:
-    return prepare(Request(0, {"body": body}, headers), PREPROCESS, 3, 5)
+    request = Request(0, {"body": body}, headers)
+    payload = read(request)
+    if isinstance(payload, RequestError):
+        return payload
+    return prepare(request, payload, PREPROCESS, 3, 5)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +79,7 @@ def test_any_other_exception_is_an_internal_error(caplog: pytest.LogCaptureFixtu
         raise KeyError("a fault in a library")
 
     request = Request(0, {"body": red()}, {"x-request-id": "order-17"})
-    error = prepare(request, faulty, 3, 5)
+    error = prepare(request, Payload(red()), faulty, 3, 5)
     assert isinstance(error, InternalError)
     assert "fault" not in str(error)
     [line] = caplog.messages
@@ -84,4 +92,35 @@ def test_memory_error_is_torchserves() -> None:
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        prepare(Request(0, {"body": red()}, {}), exhausted, 3, 5)
+        prepare(Request(0, {}, {}), Payload(red()), exhausted, 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [(b"cat.jpg", 415, "name of a file"), (b"\xff\xd8\xff\xe0JFIF" * 9, 422, "curl -d")],
+)
+def test_what_a_body_without_a_picture_is(body: bytes, status: int, said: str) -> None:
+    error = prepared(body, {})
+    assert error.status == status
+    assert said in str(error)
+
+
+def test_top_k_is_one_wherever_it_is_said() -> None:
+    text = base64.b64encode(red()).decode()
+    body = json.dumps({"data": text, "top_k": 2}).encode()
+    assert prepared(body, {}).top_k == 2
+    assert prepared(body, {"x-query": "top_k=2", "x-top-k": "2"}).top_k == 2
+    for headers in ({"x-query": "top_k=1"}, {"x-top-k": "1"}):
+        assert prepared(body, headers).type == "bad_top_k"
+
+
+def test_a_picture_is_read_the_same_from_every_packing() -> None:
+    """By its bytes the quarantine knows it again."""
+    text = base64.b64encode(red()).decode()
+    bodies = [red(), json.dumps({"data": text}).encode(), text.encode()]
+    for boundary in (b"x", b"another"):
+        form = b'--%b\r\nContent-Disposition: form-data; name="data"\r\n\r\n%b\r\n--%b--'
+        bodies.append(form % (boundary, red(), boundary))
+    read_ = [read(Request(0, {"body": body}, {})) for body in bodies]
+    assert {digest(one.picture) for one in read_ if isinstance(one, Payload)} == {digest(red())}
+    assert len(read_) == 5

@@ -1,0 +1,41 @@
+"""What a body is that holds no picture, so that its sender is told what to send instead."""
+
+import re
+
+from handler.errors import StrippedPicture, WrongPacking
+
+SEND = "Send the picture's own bytes, as curl --data-binary @picture.jpg does"
+FETCH = f"Download the picture first. {SEND}"
+OPEN = "Perhaps a download got it instead of a picture: open the file to see what it says"
+
+# What a body begins with: what it is, and what to do.
+_PACKINGS = {
+    re.compile(pattern, re.IGNORECASE): said
+    for pattern, said in {
+        rb"\x1f\x8b": ("The body is compressed with gzip, which the service does not unpack", SEND),
+        rb"\x28\xb5\x2f\xfd": ("The body is compressed with zstd, which is not unpacked", SEND),
+        rb"PK\x03\x04": ("This is a ZIP archive", "Unpack it and send its pictures one by one"),
+        rb"https?://\S+\s*\Z": ("This is an address, and the service fetches nothing", FETCH),
+        rb"@?[\w ./\\:~-]{1,250}\.(?:jpe?g|jfif|png|webp|gif|bmp|tiff?|avif)\s*\Z": (
+            "This is the name of a file, not what is in it",
+            SEND,
+        ),
+        rb"<svg|<\?xml[^\0]*<svg": ("This is an SVG drawing", "Save it as PNG and send that"),
+        rb"<!doctype html|<html": ("This is a web page", OPEN),
+        rb"<\?xml": ("This is XML, which the service does not read", SEND),
+    }.items()
+}
+
+# How the formats begin, without what curl -d strips.
+_STRIPPED = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*", b"MM*")
+
+
+def refuse_known_packing(body: bytes) -> None:
+    """Raise a ClientError where it can be said what this is."""
+    # A file of any format has zeros: in a length, for one.
+    if body.startswith(_STRIPPED) and not body.isascii() and not re.search(rb"[\0\r\n]", body):
+        raise StrippedPicture
+    begin = body[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")
+    for pattern, said in _PACKINGS.items():
+        if pattern.match(begin):
+            raise WrongPacking(*said)

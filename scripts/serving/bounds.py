@@ -64,6 +64,7 @@ CONNECTIONS = 10_000  # of clients
 
 # Bytes.
 BODY = 5_000_000
+QUERY = 200  # of an address: the handler refuses longer ones (MAX_QUERY)
 LARGE_BODY = 500_000
 LARGE_MEMORY = 60_000_000  # with that much in use the gateway reads no further large bodies
 GATEWAY_HEAP = 1 << 30  # from there on it takes no more requests

@@ -26,7 +26,7 @@ _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 # Headers that TorchServe gets, besides what Envoy itself writes.
 PASSED = (
     *("content-length", "content-type", "transfer-encoding"),
-    *("x-client-content-type", "x-request-id", "x-request-start", "x-top-k"),
+    *("x-client-content-type", "x-request-id", "x-request-start", "x-query", "x-top-k"),
 )
 TYPES = {  # of the page's files; others, such as an editor's, are not published
     ".css": "text/css; charset=utf-8",
@@ -54,6 +54,7 @@ def write_configuration(
         "REDIRECT": settings.certificate and settings.port == HTTPS_PORT,
         "ALT_SVC": f'h3=":{settings.port}"; ma=86400' if settings.domain else None,
         "ACCESS_KEY": settings.access_key,
+        "KEY_PATTERN": re.escape(settings.access_key or ""),
         "ACCESS_LOG": settings.access_log,
         "MODEL": model,
         "MODEL_PATTERN": re.escape(model),
@@ -174,6 +175,7 @@ def _bounds() -> dict[str, object]:
     return {
         **{name: f"{value}s" for name, value in seconds.items()},
         "BODY": bounds.BODY,
+        "QUERY": bounds.QUERY,
         "OVER_BODY": bounds.BODY + 1,
         "BODY_IN_WORDS": f"{bounds.BODY:,}",
         "FIRST_LARGE_BODY": bounds.LARGE_BODY + 1,

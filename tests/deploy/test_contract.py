@@ -1,6 +1,7 @@
 """The HTTP contract at the gateway, against the real service."""
 
 import base64
+import http.client
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,51 @@ def test_bad_top_k(service: Service, top_k: str) -> None:
     assert error(requests.post(url, CAT, timeout=60)) == (400, "bad_top_k")
 
 
+TEXT = base64.b64encode(CAT).decode()
+TOP_KS = {
+    "query, escaped": {"params": "top%5fk=%35", "data": CAT},
+    "query and header": {"params": "top_k=5", "headers": {"X-Top-K": "5"}, "data": CAT},
+    "query of a large body": {"params": "top_k=5", "data": CAT.ljust(600_000)},
+    "form": {"data": {"top_k": "5"}, "files": {"image": CAT}},
+    "urlencoded": {"data": {"top_k": "5", "data": TEXT}},
+    "JSON": {"json": {"top_k": 5, "data": TEXT}},
+}
+
+
+@pytest.mark.parametrize("how", TOP_KS)
+def test_top_k_anywhere(service: Service, how: str) -> None:
+    options: dict[str, Any] = TOP_KS[how]
+    answer = requests.post(f"{service.url}/predictions/resnet18", timeout=60, **options)
+    assert [item["class_id"] for item in answer.json()][:1] == [285]
+    assert len(answer.json()) == 5
+
+
+IGNORED_BY_OTHERS = {
+    "query": {"params": "topk=5", "data": CAT},
+    "query beside": {"params": "top_k=5&top=1", "data": CAT},
+    "query of a large body": {"params": "top=5", "data": CAT.ljust(600_000)},
+    "query twice": {"params": "top_k=3&top_k=5", "data": CAT},
+    "query and header": {"params": "top_k=3", "headers": {"X-Top-K": "5"}, "data": CAT},
+    "query and form": {"params": "top_k=3", "data": {"top_k": 5}, "files": {"data": CAT}},
+    "form": {"data": {"topk": "5"}, "files": {"data": CAT}},
+    "two pictures": {"files": {"data": CAT, "file": CAT}},
+    "JSON": {"json": {"topk": 5, "data": TEXT}},
+}
+
+
+@pytest.mark.parametrize("where", IGNORED_BY_OTHERS)
+@pytest.mark.parametrize("call", ["predictions", "explanations"])
+def test_nothing_is_ignored(service: Service, where: str, call: str) -> None:
+    options: dict[str, Any] = IGNORED_BY_OTHERS[where]
+    answer = requests.post(f"{service.url}/{call}/resnet18", timeout=60, **options)
+    assert answer.status_code == 400
+    assert "top_k" in answer.json()["message"] or "2 pictures" in answer.json()["message"]
+
+
+def test_a_clients_own_header_is_no_query(service: Service) -> None:
+    assert len(service.predict(CAT, headers={"X-Query": "top_k=5"}).json()) == 3
+
+
 BAD = {
     "empty_body": (b"", {}, 400),
     "unsupported_format": (b"just text\n", {}, 415),
@@ -113,6 +160,25 @@ def test_no_content_length(service: Service) -> None:
     for _ in range(8):
         assert error(service.predict(chunks(bytes(6_000_000)))) == (413, "body_too_large")
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("size", [len(CAT), 4_900_000, 6_000_000])
+def test_clients_that_send_files_in_chunks(service: Service, tmp_path: Path, size: int) -> None:
+    """As http.client sends an open file, and curl what comes through a pipe."""
+    expected = 200 if size <= 5_000_000 else 413
+    (tmp_path / "file").write_bytes(CAT.ljust(size, b"\0"))
+    chunked = {"Transfer-Encoding": "chunked"}
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    with (tmp_path / "file").open("rb") as file, closing(connection):
+        # Who is refused may stop sending: by then the answer is there.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request("POST", "/predictions/resnet18", file, chunked, encode_chunked=True)
+        assert connection.getresponse().status == expected
+    with (tmp_path / "file").open("rb") as file:
+        url = f"{service.url}/predictions/resnet18"
+        command = ["curl", "-sS", "-T", "-", "-X", "POST", "-w", "%{http_code}", url]
+        done = subprocess.run(command, stdin=file, capture_output=True, timeout=30, check=True)
+        assert done.stdout.endswith(str(expected).encode())
 
 
 @pytest.mark.parametrize("size", [6_000_000, 19_000_000])

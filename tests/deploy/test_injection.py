@@ -6,6 +6,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -27,6 +28,7 @@ LINES = "\n".join(["", METRIC, PID, COOKIE, ""])
 
 HEADERS = [
     "X-Top-K",
+    "X-Query",
     "Content-Type",
     "X-Client-Content-Type",
     "User-Agent",
@@ -62,6 +64,8 @@ TARGETS = [
     f"?top_k=5%0d%0a%0d%0a{MARK}",
     f"?X-Top-K=1&body={METRIC}",
     f"?%0a{METRIC}=%0a{PID}",
+    f"?\x1b[2J{METRIC}",
+    f"?{MARK}{'&' * 300}",
     f"/%0a{PID}",
     f"/1.0%0d%0a{METRIC}",
     f"%0a{METRIC}",
@@ -103,6 +107,7 @@ def with_png_chunk(kind: bytes, data: bytes) -> bytes:
     return png[:33] + chunk(kind, data) + png[33:]
 
 
+TRANSFER = f"\r\nContent-Transfer-Encoding: base64\r\n{METRIC}: {PID}\r\n\r\n".encode()
 JSON, FORM = b"application/json", b"multipart/form-data; boundary=x"
 BODIES: dict[str, tuple[bytes, bytes]] = {
     "text": (b"", LINES.encode()),
@@ -118,6 +123,9 @@ BODIES: dict[str, tuple[bytes, bytes]] = {
     "field": (FORM, form("x", METRIC)),
     "no end": (FORM, form(METRIC)[:-6]),
     "text in a form": (FORM, form("x", content=LINES.encode())),
+    "urlencoded": (b"", urlencode({"data": LINES, METRIC: PID}).encode()),
+    "address": (b"", f"https://{MARK}/\x1b[2J{METRIC}".encode()),
+    "transfer encoding": (FORM, form("x").replace(b"\r\n\r\n", TRANSFER, 1)),
     "boundary": (
         f'multipart/form-data; boundary="{METRIC[:60]}"'.encode(),
         b"--" + METRIC.encode(),

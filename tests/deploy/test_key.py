@@ -31,8 +31,11 @@ NOT_FOUND, NO_METHOD = (404, "not_found"), (405, "method_not_allowed")
         f"Bearer {KEY[:-1]}",
         f"Bearer {KEY}0",
         f"Bearer {KEY.upper()}",
-        f"bearer {KEY}",
-        f"Bearer  {KEY}",
+        f"bearer {KEY.upper()}",
+        f"Bearer{KEY}",
+        f"Bearer\t{KEY}",
+        f"Bearer {KEY} {KEY}",
+        f"Bearer {KEY},",
         f"Basic {KEY}",
         KEY,
         f"Bearer wrong, Bearer {KEY}",
@@ -48,6 +51,16 @@ def test_no_prediction_without_the_key(guarded: Guarded, authorization: str | No
         answer = guarded.ask("POST", target, headers=headers, data=CAT)
         assert error(answer) == (401, "unauthorized")
         assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "Bearer   ", "  bearer  "])
+def test_the_scheme_may_be_written_otherwise(guarded: Guarded, scheme: str) -> None:
+    """RFC 9110, 11.1: it is case-insensitive; 11.4: spaces after it may be several."""
+    address = f"https://127.0.0.1:{guarded.service.port}/predictions/resnet18?top_k=1"
+    header = f"Authorization:{scheme}{KEY}"
+    command = ["curl", "-sSk", "-H", f"Host: {DOMAIN}", "-H", header, "--data-binary", "@-"]
+    done = subprocess.run([*command, address], input=CAT, capture_output=True, timeout=30)
+    assert len(json.loads(done.stdout)) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from scripts import SAMPLES
 from scripts.serving import gateway_files
@@ -15,7 +16,7 @@ from scripts.serving.gateway import ENVOY
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
-from tests.deploy.exchange import exchange
+from tests.deploy.exchange import exchange, parsed
 from tests.deploy.guarded import (
     DOMAIN,
     KEY,
@@ -66,9 +67,31 @@ def test_http_2_and_3_are_offered(guarded: Guarded) -> None:
     assert guarded.service.port in udp
 
 
-def test_no_answer_without_tls(guarded: Guarded) -> None:
-    request = b"GET /ping HTTP/1.1\r\nHost: pictures.test\r\nConnection: close\r\n\r\n"
-    assert exchange(guarded.service.port, request) == b""
+def test_plain_http_is_sent_to_https(guarded: Guarded) -> None:
+    port = guarded.service.port
+    url = f"http://127.0.0.1:{port}/ping?a=b"
+    answer = requests.get(url, timeout=10, allow_redirects=False)
+    assert answer.status_code == 301
+    assert answer.headers["location"] == url.replace("http:", "https:")
+    followed = requests.get(url, timeout=10, verify=str(guarded.certificate))
+    assert followed.json() == {"status": "Healthy"}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])
+@pytest.mark.parametrize("size", [10, 600_000])
+def test_plain_http_with_a_body_is_told_so(guarded: Guarded, method: str, size: int) -> None:
+    """A redirect would have its client send the picture again, or turn it into a GET."""
+    url = f"http://127.0.0.1:{guarded.service.port}/predictions/resnet18"
+    answer = requests.request(method, url, data=CAT[:10].ljust(size), timeout=10)
+    assert error(answer) == (400, "bad_request")
+    assert "https://" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("line", [b"nonsense", b"GET / HTTP/1.1", b"POST /" + b"a" * 70_000])
+def test_nonsense_without_tls_is_told_so(guarded: Guarded, line: bytes) -> None:
+    answer = exchange(guarded.service.port, line + b"\r\n\r\n")
+    assert error(parsed(answer)) == (400, "bad_request")
+    assert b"https://" in answer
 
 
 @pytest.mark.parametrize(

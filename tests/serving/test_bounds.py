@@ -7,6 +7,7 @@ import yaml
 from ts.model_server import load_properties
 
 from client import classifier, shrinking
+from handler import parameters
 from scripts import ROOT
 from scripts.serving import bounds as b
 from scripts.serving.gateway_files import TEMPLATE, _bounds
@@ -87,6 +88,10 @@ def test_what_the_archive_says() -> None:
     assert MODEL["responseTimeout"] == b.RESPONSE
     assert MODEL["clientTimeoutInMills"] == b.QUEUE * 1000
     assert MODEL["startupTimeout"] == b.STARTUP
+
+
+def test_what_the_handler_reads_of_a_query() -> None:
+    assert parameters.MAX_QUERY == b.QUERY
 
 
 def test_what_torchserve_is_told() -> None:

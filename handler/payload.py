@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from handler import base64_text, multipart
 from handler.errors import BadForm, BadJson, ClientError, EmptyBody
@@ -20,6 +20,7 @@ FIELDS = ("data", "file")
 OF_BROWSERS = ("submit", "_charset_")
 
 _FIRST_FIELD = re.compile(rb"[\w.%-]{1,60}=[^=]")
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _AROUND_JSON = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"  # marks of its encoding, and white space
 
 Fields = Iterable[tuple[str, object]]
@@ -28,13 +29,6 @@ Fields = Iterable[tuple[str, object]]
 class Payload(NamedTuple):
     picture: bytes
     top_k: tuple[object, ...] = ()  # each one that the body names
-
-
-class _Pairs:
-    """A JSON object, of which no key is lost that it has twice."""
-
-    def __init__(self, pairs: list[tuple[str, object]]) -> None:
-        self.pairs = pairs
 
 
 def unpack(row: Mapping[str, object], content_type: str = "") -> Payload:
@@ -95,34 +89,41 @@ def _urlencoded(body: bytes) -> list[tuple[str, object]]:
     """The fields of a form that is not multipart; none where one of them may be mere text."""
     if not _FIRST_FIELD.match(body) or body.count(b"&") > multipart.MAX_FIELDS:
         return []
+    if _BAD_ESCAPE.search(body):
+        return []
     pairs: list[tuple[str, object]] = []
-    for name, text in parse_qsl(body.decode(), keep_blank_values=True, encoding="latin-1"):
-        value = text.encode("latin-1")
+    for pair in body.replace(b"+", b" ").split(b"&"):
+        name, _, text = pair.partition(b"=")
+        value = unquote_to_bytes(text)
         if not picture_format(value):
-            # A "+" that was not escaped is read as a space, which base64 does not have.
+            # It was a "+" that was not escaped: base64 has no spaces.
             value = value.replace(b" ", b"+")
-        pairs.append((name, value))
+        pairs.append((unquote_to_bytes(name).decode(errors="replace"), value))
     known = any(name in (*FIELDS, TOP_K) or _is_picture(value) for name, value in pairs)
     return pairs if known else []
 
 
 def _from_json(body: bytes) -> Payload:
     try:
-        document = json.loads(body, object_pairs_hook=_Pairs)
+        # Objects become tuples of pairs, so that no key is lost that one has twice.
+        document = json.loads(body, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         raise BadJson("it is not valid JSON") from None
-    if isinstance(document, str):
-        return Payload(base64_text.decoded(document))
-    if isinstance(document, list):
-        raise BadJson("it is a list, and a request takes one picture")
-    if not isinstance(document, _Pairs):
-        raise BadJson("it is not an object")
-    return _from_fields(document.pairs, BadJson)
+    match document:
+        case tuple():
+            return _from_fields(document, BadJson)
+        case str():
+            return Payload(base64_text.decoded(document))
+        case list():
+            raise BadJson("it is a list, and a request takes one picture")
+    raise BadJson("it is not an object")
 
 
 def _from_fields(fields: Fields, refusal: Callable[[str], ClientError]) -> Payload:
     """The one picture among named values: under its own name, or whatever else it is called."""
     pairs = [pair for pair in fields if pair[0] not in OF_BROWSERS]
+    if len(pairs) > multipart.MAX_FIELDS:
+        raise refusal(f"it has more than {multipart.MAX_FIELDS} fields")
     # As many clients send what was left out.
     top_k = tuple(value for name, value in pairs if name == TOP_K and value is not None)
     rest = [pair for pair in pairs if pair[0] != TOP_K]

@@ -124,18 +124,18 @@ class ResNet18Handler:
         return [results[i] for i in range(len(requests))]
 
     def preprocess(
-        self, read: Sequence[tuple[Request, Payload | RequestError]]
+        self, pairs: Sequence[tuple[Request, Payload | RequestError]]
     ) -> list[Prepared | RequestError]:
         """Decode and resize the batch in parallel; errors stay as they are."""
 
-        def prepared(one: tuple[Request, Payload | RequestError]) -> Prepared | RequestError:
-            request, payload = one
+        def prepared(pair: tuple[Request, Payload | RequestError]) -> Prepared | RequestError:
+            request, payload = pair
             if isinstance(payload, RequestError):
                 return payload
             return prepare(request, payload, self.preprocessor, self.top_k, len(self.labels))
 
-        parallel = self.decoders.map if len(read) > 1 else map
-        return list(parallel(prepared, read))
+        parallel = self.decoders.map if len(pairs) > 1 else map
+        return list(parallel(prepared, pairs))
 
     def inference(self, prepared: Sequence[Prepared | RequestError]) -> list[Result]:
         """Each picture classified; errors stay as they are."""

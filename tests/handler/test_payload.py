@@ -1,5 +1,7 @@
 import base64
 import json
+import time
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import pytest
@@ -238,3 +240,35 @@ def test_nothing_but_client_errors(body: bytes, content_type: str) -> None:
         assert error.status == 400
     else:
         assert found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data": "YQ==", ' + b'"a": "", ' * 500_000 + b'"b": 1}',
+        b"{" + b'"":"a",' * 700_000 + b'"":1}',
+        b"[" + b"{}," * 1_500_000 + b"{}]",
+        b"data=YQ==" + b"&a=b" * 1_200_000,
+        b"a=" + b"%" * 5_000_000,
+        b"data=" + b"%41" * 1_600_000,
+        b" " * 5_000_000,
+        b'"' * 5_000_000,
+        b"data:" * 1_000_000,
+    ],
+    ids=[
+        "fields",
+        "strings",
+        "objects",
+        "urlencoded",
+        "bad escapes",
+        "escapes",
+        "spaces",
+        "quotes",
+        "data URIs",
+    ],
+)
+def test_bodies_that_never_end_are_read_quickly(body: bytes) -> None:
+    began = time.process_time()
+    with suppress(ClientError):
+        unpack({"body": body})
+    assert time.process_time() - began < 2

@@ -28,6 +28,7 @@ from client.shrinking import LARGEST_BODY, shrunk
 URL = "http://127.0.0.1:8000"
 IN_FLIGHT = 4  # enough to keep the service's cores busy, few enough to leave room for others
 AHEAD = 8  # pictures that are begun before the first of them is written
+TOP_K = 3  # what the service answers where nothing else is asked for
 FEW = 8  # pictures, of which one would rather see the answers than a progress bar
 LONGEST_PATIENCE = 86_400  # seconds
 # What is wrong with one picture is wrong with all.
@@ -144,7 +145,7 @@ def _classify(
         except ServiceError as error:
             return path, error
 
-    writer = WRITERS[options.format]()
+    writer = WRITERS[options.format](options.top_k or TOP_K)
     pool = ThreadPoolExecutor(IN_FLIGHT)
     quiet = len(paths) < FEW or sys.stderr is None or not sys.stderr.isatty()
     try:
@@ -201,7 +202,7 @@ def arguments() -> argparse.ArgumentParser:
     output = parser.add_mutually_exclusive_group()
     for name, help in (
         ("json", "one JSON object per line: file, and items or error"),
-        ("csv", "one row per item"),
+        ("csv", "a row for each picture: file, its classes from the best on, error"),
     ):
         output.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=help)
     parser.add_argument(

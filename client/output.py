@@ -66,24 +66,33 @@ class JsonLines:
 
 
 class Csv:
-    """As the page saves it (web_client/js/export.js)."""
+    """A row for each picture, as the page saves it (web_client/js/export.js)."""
+
+    def __init__(self, top_k: int) -> None:
+        self._top_k = top_k
 
     def header(self) -> str:
+        others = [f"{name}_{rank}" for rank in range(2, self._top_k + 1) for name in COLUMNS]
         # With a byte order mark Excel reads it as UTF-8.
-        return "\ufeff" + _row(["file", "rank", *COLUMNS, "error"])
+        return "\ufeff" + _row(["file", *COLUMNS, *others, "error"])
 
     def text(self, result: Result) -> str:
         path, outcome = result
-        if isinstance(outcome, ServiceError):
-            return _row([path, "", *[""] * len(COLUMNS), str(outcome)])
-        rows = []
-        for rank, item in enumerate(outcome, 1):
+        items, error = ([], str(outcome)) if isinstance(outcome, ServiceError) else (outcome, "")
+        cells: list[object] = []
+        for item in items[: self._top_k]:
             fields = dict(item) | {"confidence": f"{item['confidence']:.6f}"}
-            rows.append(_row([path, rank, *(fields[name] for name in COLUMNS), ""]))
-        return "".join(rows)
+            cells += [fields[name] for name in COLUMNS]
+        empty = [""] * (self._top_k * len(COLUMNS) - len(cells))  # the model may have few classes
+        return _row([path, *cells, *empty, error])
 
 
-WRITERS: dict[str, type[Writer]] = {"table": Table, "json": JsonLines, "csv": Csv}
+# Each is told how many answers a picture has.
+WRITERS: dict[str, Callable[[int], Writer]] = {
+    "table": lambda _: Table(),
+    "json": lambda _: JsonLines(),
+    "csv": Csv,
+}
 
 
 def prepare(format: str) -> None:

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from client.output import Csv
 from handler.formats import picture_format
 from handler.timing import Timing, server_timing
 from scripts import SAMPLES
@@ -208,6 +209,7 @@ def test_csv_is_read_back(page: Page, name: str) -> None:
     done = {"name": name, "phase": "done", "items": [item]}
     failed = {"name": name, "phase": "failed", "problem": {"type": "svg", "values": {"name": "=x"}}}
     text = call(page, "export", "asCsv", [done, failed], 3, "en")
+    assert text.startswith(Csv(3).header().removeprefix("\ufeff"))  # as classify.py --csv
     first, second = csv.DictReader(io.StringIO(text, newline=""))
     assert first["file"].removeprefix("'") == name
     assert first["file"][0] not in "=+-@\t"

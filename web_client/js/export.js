@@ -22,24 +22,21 @@ function quoted(word) {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-const COLUMNS = ["file", "rank", "class", "class_zh", "class_id", "wnid", "confidence", "error"];
+const COLUMNS = ["class", "class_zh", "class_id", "wnid", "confidence"];
 
-/** A table with a row for each answer, as scripts/classify.py --csv writes it (RFC 4180). */
+/** A table with a row for each picture, as scripts/classify.py --csv writes it (RFC 4180). */
 export function asCsv(pictures, topK, language) {
-  const rows = pictures.flatMap((picture) => {
-    const file = cell(picture.name);
-    if (picture.phase === "done") {
-      return answersOf(picture, topK).map((item, index) => [
-        file,
-        index + 1,
-        ...COLUMNS.slice(2, 7).map((column) => cell(item[column])),
-        "",
-      ]);
-    }
+  const ranks = Array.from({ length: topK }, (_, index) => index + 1);
+  const suffixed = (rank) => COLUMNS.map((column) => (rank > 1 ? `${column}_${rank}` : column));
+  const rows = pictures.map((picture) => {
+    const items = picture.phase === "done" ? answersOf(picture, topK) : [];
     const error = picture.problem ? problemText(language, picture.problem) : "";
-    return [[file, "", "", "", "", "", "", cell(error)]];
+    const cells = ranks.flatMap((rank) => COLUMNS.map((column) => items[rank - 1]?.[column]));
+    return [picture.name, ...cells, error].map(cell);
   });
-  return [COLUMNS, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
+  return [["file", ...ranks.flatMap(suffixed), "error"], ...rows]
+    .map((row) => `${row.join(",")}\r\n`)
+    .join("");
 }
 
 /** A spreadsheet takes text that begins like this for a formula and would run it. */

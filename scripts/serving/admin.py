@@ -61,6 +61,10 @@ class Admin:
         self._call("POST", "/healthcheck/fail")
         self._call("POST", "/drain_listeners?inboundonly")  # not the inner ones
 
+    def quit(self) -> None:
+        """End, with what is logged written down."""
+        self._call("POST", "/quitquitquit")
+
     def _call(self, method: str, target: str) -> str:
         connection = _Connection(self._path)
         try:

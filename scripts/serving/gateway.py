@@ -114,8 +114,10 @@ class Gateway:
             await asyncio.to_thread(self._admin.drain)
             while time.monotonic() < deadline and await asyncio.to_thread(self._active):
                 await asyncio.sleep(POLL)
+            await asyncio.to_thread(self._admin.quit)
         except Unreachable as error:  # it has ended, or never began
             logger.info(f"Not drained: {error}")
+            self.process.kill()
         await self.process.stop()
 
     def _active(self) -> bool:

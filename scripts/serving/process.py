@@ -8,12 +8,15 @@ import shutil
 import signal
 import time
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.serving.bounds import DEATHS_WINDOW, MAX_DEATHS, PROCESS_STOP
+
+# What asks the service to stop. Service managers and containers send it to every process at once.
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 logger = logging.getLogger("supervisor")
 
@@ -28,7 +31,20 @@ def ends_with_parent() -> list[str]:
     Without it a supervisor that is killed leaves what it started behind, until the next start.
     """
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+
+
+@contextmanager
+def unmoved() -> Iterator[None]:
+    """What is started within takes no notice of STOPPING: the supervisor alone stops, in order.
+
+    A blocked signal stays blocked in who is started (execve(2)); for this process it waits.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def birth(pid: int) -> str | None:
@@ -73,7 +89,7 @@ class Process:
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, unmoved():
             self._process = await asyncio.create_subprocess_exec(
                 *ends_with_parent(),
                 *self.command,
@@ -106,11 +122,9 @@ class Process:
         logger.warning(f"{self.name} ended with {how}; restarting it")
 
     async def stop(self) -> None:
-        """Let it end by itself; who takes too long is killed."""
+        """Wait for its end, which it was asked for; who takes too long is killed."""
         if self._process is None:
             return
-        if self._process.returncode is None:
-            self._process.terminate()
         try:
             await asyncio.wait_for(self._process.wait(), PROCESS_STOP)
         except TimeoutError:

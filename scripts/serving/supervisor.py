@@ -20,7 +20,7 @@ from scripts.serving.bounds import GATEWAY_CHECK, READY
 from scripts.serving.exporter import Exporter
 from scripts.serving.gateway import Gateway
 from scripts.serving.ports import Claims
-from scripts.serving.process import GaveUp, Process, birth
+from scripts.serving.process import STOPPING, GaveUp, Process, birth
 from scripts.serving.readiness import Readiness
 from scripts.serving.run_directory import RunDirectory, State, Status, write_atomically
 from scripts.serving.settings import Settings
@@ -82,11 +82,9 @@ class Supervisor:
         on_ready: called once, when the first prediction has succeeded.
         """
         stop = asyncio.Event()
-        signals = {signal.SIGINT, signal.SIGTERM}
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's wish
-            signals.add(signal.SIGHUP)
-        for number in signals:
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        for number in STOPPING:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
         self.say("starting")
         self._write_targets()
         self.status_page.start()

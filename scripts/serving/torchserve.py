@@ -145,6 +145,7 @@ class TorchServe:
             f"-Dmodel_server_home={home}",
             f"-Djava.io.tmpdir={self._scratch}",
             *load_properties(str(CONFIG))["vmargs"].split(),
+            "-Xrs",  # Java would unblock the signals that are none of its business (process.py)
             f"-Dlog4j.configurationFile={ROOT / 'deploy' / 'torchserve' / 'log4j2.xml'}",
             *("-cp", f"{home}/ts/frontend/*"),
             "org.pytorch.serve.ModelServer",

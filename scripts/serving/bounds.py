@@ -45,6 +45,7 @@ CANARY = 60.0  # for a canary picture's answer, which is judged against a bound 
 STATUS = 15.0  # for `make status` to hear whether it is ready
 ADMIN = 5.0  # for Envoy's admin interface to answer
 GATEWAY_CHECK = 5.0  # for the supervisor to hear anything from the gateway
+WRITE_AGAIN = 5.0  # after a file could not be written, to the next try: the disk may be full
 ACCESS_LOGGED = 2.0  # within which the gateway has written down what it answered
 
 # A process that ends this often within this many seconds is not started again.
@@ -61,6 +62,8 @@ WAITING = 1000  # until it is known how fast they are answered
 WAITING_AT_LEAST = 100  # so that a short stop refuses nobody
 LARGE_WAITING, LARGE_WAITING_AT_LEAST = 300, 50
 CONNECTIONS = 10_000  # of clients
+FILES = 256  # that a process may have open at least: a quarter is for everything but connections
+MAX_LOADS = 3  # a worker that ended so often before it was ever ready can't load its archive
 
 # Bytes.
 BODY = 5_000_000

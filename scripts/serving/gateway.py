@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -66,8 +65,7 @@ class Gateway:
         self.process = Process("the gateway", command, environment, run.path, log)
 
     async def before_start(self) -> None:
-        shutil.rmtree(self._run.sockets, ignore_errors=True)
-        self._run.sockets.mkdir(parents=True)
+        self._run.clear(self._run.sockets)
         for log in self._logs:
             put_aside(log)
         if self._acme:

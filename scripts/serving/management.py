@@ -114,5 +114,5 @@ def running(run: RunDirectory) -> State:
     if run.is_running():
         raise ServiceError("not_running", "The service is still starting. Try again in a moment")
     state = run.state()
-    why = f": {state.reason}" if state and state.status == "failed" else ""
+    why = state.last_words if state else ""
     raise ServiceError("not_running", f"The service is not running{why}. Start it: make start")

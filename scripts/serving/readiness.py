@@ -22,6 +22,7 @@ from scripts.serving.bounds import (
     PROBE_EVERY,
     READY,
 )
+from scripts.serving.loading import Loading
 from scripts.serving.process import Process
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.torchserve import TorchServe
@@ -52,6 +53,7 @@ class Readiness:
         self._prediction = f"{torchserve.inference}/predictions/{model}"
         self._session = session(self._prediction)
         self.in_work = AT_ONCE // 2  # pictures, when every worker has a full batch
+        self.loading = Loading()
         self._succeeded = False  # the last probe
         self._last_success = self._last_response = float("-inf")  # time.monotonic()
 
@@ -87,6 +89,7 @@ class Readiness:
             if management is None:
                 return False
             version = management.default()
+            self.loading.see(version)
             ready = [worker["status"] for worker in version["workers"]].count("READY")
             if not ready:
                 return False
@@ -96,7 +99,10 @@ class Readiness:
                 "X-Readiness": "yes",  # nobody's traffic: the handler does not count it
             }
             answer = self._session.post(self._prediction, PIXEL, headers=headers, timeout=PROBE)
-        except (ServiceError, requests.RequestException):
+        except ServiceError as error:
+            self.loading.hear(error)
+            return False
+        except requests.RequestException:
             return False
         return answer.ok
 

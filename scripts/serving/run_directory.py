@@ -8,7 +8,7 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -52,7 +52,14 @@ class State:
     settings: Settings
     archive_mtime: int  # ns; a later build replaces the file
     children: dict[str, str]  # pid of each process, and what tells it from a later one (`birth`)
-    reason: str | None = None  # why it failed
+    reason: str | None = None  # when and why it failed
+
+    @property
+    def last_words(self) -> str:
+        """How one that runs no longer has ended, to follow a statement; empty: it was stopped."""
+        if self.status == "failed":
+            return f" ({self.reason})"
+        return "" if self.status == "stopped" else " (it was killed)"
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,10 @@ class RunDirectory:
     @property
     def logs(self) -> Path:
         return self.path / "logs"
+
+    @property
+    def supervisor_log(self) -> Path:
+        return self.logs / "supervisor.log"
 
     @property
     def torchserve(self) -> Path:
@@ -92,7 +103,7 @@ class RunDirectory:
 
         Here, or where this path is too long for a socket's in a folder for temporary files.
         """
-        name = f"classification-{os.getuid()}-{hashlib.sha256(bytes(self.path)).hexdigest()[:12]}"
+        name = f"{_prefix()}{hashlib.sha256(bytes(self.path)).hexdigest()[:12]}"
         places = [self.path / "scratch", Path(tempfile.gettempdir(), name), Path("/tmp", name)]  # noqa: S108
         room = SOCKET_PATH - len(_LONGEST_SOCKET)
         return next((place for place in places if len(bytes(place)) <= room), places[-1])
@@ -123,15 +134,27 @@ class RunDirectory:
             shutil.copyfile(archive, kept)
         return kept
 
-    def clear_scratch(self) -> None:
-        """Raises OSError where another user has a folder of that name."""
-        self.remove_scratch()
-        for folder in (self.scratch, self.gateway):
-            folder.mkdir(mode=0o700)
+    @contextmanager
+    def fresh_scratch(self) -> Iterator[None]:
+        """Begin with empty folders, and leave none. Raises OSError where another user has them."""
+        mine = (self.scratch, self.gateway)
+        if self.scratch.parent != self.path:
+            _remove_leftovers(self.scratch.parent)
+        shutil.rmtree(self.gateway, ignore_errors=True)
+        self.gateway.mkdir(mode=0o700)
+        lock = _begun(self.scratch)
+        try:
+            yield
+        finally:
+            for folder in mine:
+                shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
 
-    def remove_scratch(self) -> None:
-        for folder in (self.scratch, self.gateway):
-            shutil.rmtree(folder, ignore_errors=True)
+    def clear(self, place: Path) -> None:
+        """Make an empty folder of that place in the scratch, which may have been taken away."""
+        self.scratch.mkdir(mode=0o700, exist_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
 
     def create(self) -> None:
         for path in (self.path, self.logs, self.torchserve, self.gateway):
@@ -211,6 +234,36 @@ class RunDirectory:
 
     def record(self, changes: Changes) -> None:
         write_atomically(self.path / "changes.json", json.dumps(asdict(changes)))
+
+
+def _prefix() -> str:
+    return f"classification-{os.getuid()}-"
+
+
+def _begun(folder: Path) -> int:
+    """Make it anew and lock it: so nobody takes it for a leftover, nor does what clears away old
+    files (tmpfiles.d(5)). A descriptor that keeps the lock.
+    """
+    while True:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        lock = os.open(folder, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists() and folder.samefile(f"/proc/self/fd/{lock}"):
+            return lock
+        os.close(lock)  # in between somebody took it for a leftover
+
+
+def _remove_leftovers(place: Path) -> None:
+    """What killed services left among the temporary files: nobody has it locked."""
+    for folder in place.glob(f"{_prefix()}*"):
+        with suppress(OSError):  # another user's; one that has just gone
+            lock = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

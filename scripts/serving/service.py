@@ -6,36 +6,47 @@ not given is read from the environment variable of its name (--port: PORT).
 
 import argparse
 import asyncio
+import errno
 import logging
 import os
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import closing, suppress
+from datetime import datetime
 from pathlib import Path
 
 from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving import variables
 from scripts.serving.archives import model_of
-from scripts.serving.bounds import READY, SERVICE_STOP
+from scripts.serving.bounds import FILES, READY, SERVICE_STOP
 from scripts.serving.logs import JsonLines, take_over_output
 from scripts.serving.ports import Door
 from scripts.serving.process import GaveUp, kill_leftovers
-from scripts.serving.run_directory import DEFAULT, Changes, RunDirectory
+from scripts.serving.run_directory import DEFAULT, Changes, RunDirectory, State
 from scripts.serving.settings import Settings
 from scripts.serving.supervisor import Supervisor
 from scripts.serving.variables import BadSetting
 
-READY_WORD = b"ready"  # from the background process to the command that started it
+# From the background process to the command that started it.
+READY_WORD, TAKEN_WORD = b"ready", b"taken"
+MODULE = ".venv/bin/python -m scripts.service"
+JOIN_POLL = 0.1  # seconds between two looks at a service that somebody else starts
 
 logger = logging.getLogger("supervisor")
 
 
 class Refused(Exception):
     """The command can't be carried out; `str(error)` says what to do instead."""
+
+
+class Taken(Refused):
+    """Another service has the folder."""
 
 
 def main() -> int:
@@ -49,18 +60,38 @@ def main() -> int:
             start(Settings.of(os.environ, options), run)
         else:
             serve(Settings.of(os.environ, options), run, parent)
-    except (Refused, GaveUp, BadSetting, ServiceError) as error:
-        if logger.handlers and parent.exists:
-            logger.error("%s", error)
-        if not parent.tell(str(error).encode()):
-            print(f"{options.command}: {error}", file=sys.stderr)
-        return 1
-    except PermissionError as error:  # another user's service
-        print(f"{options.command}: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+    except Taken as error:
+        return failed(options.command, error, parent, TAKEN_WORD)
+    except (Refused, GaveUp, BadSetting, ServiceError, OSError) as error:
+        return failed(options.command, in_words(error, run), parent)
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def failed(command: str, sentence: object, parent: "Parent", word: bytes = b"") -> int:
+    if logger.handlers and parent.exists:
+        logger.error("%s", sentence)
+    if not parent.tell(word or os.fsencode(str(sentence))):
+        print(f"{command}: {sentence}", file=sys.stderr)
+    return 1
+
+
+def in_words(error: Exception, run: RunDirectory) -> str:
+    """What made a service end, and what to do."""
+    match error:
+        case Refused() | GaveUp() | BadSetting() | ServiceError():
+            return str(error)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return f"no space is left on the disk of {run.path}. Make room and try again"
+        case OSError(errno=errno.EROFS | errno.EACCES | errno.EPERM):
+            return (
+                f"{error.filename or run.path}: {error.strerror}. The service keeps its files in "
+                f"{run.path}; for another folder: {MODULE} start --run-directory FOLDER"
+            )
+        case OSError():
+            return f"{error.filename or run.path}: {error.strerror or error}"
+    return f"an error that nobody foresaw ({error!r}). See {run.supervisor_log}"
 
 
 class Parent:
@@ -111,10 +142,10 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
     logger.setLevel(logging.INFO)
     with run.locked() as is_ours:
         if not is_ours:
-            raise Refused("the service is already running. See: make status")
+            raise Taken("the service is already running. See: make status")
         handler = logging.StreamHandler(sys.stdout)
         if parent.exists:
-            take_over_output(run.logs / "supervisor.log")
+            take_over_output(run.supervisor_log)
             handler.setFormatter(JsonLines())
         logger.addHandler(handler)
         before = run.state()
@@ -123,27 +154,38 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
         for old in run.logs.glob("*.out"):
             old.unlink()
         run.record(Changes())
-        # For the gateway's connections: others set the usual 1,024 for each process.
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        check_limits(settings, run)
         has_http3 = settings.domain is not None  # it is for TLS
-        with closing(Door(settings.host, settings.port, has_http3)):
-            run.clear_scratch()
+        with closing(Door(settings.host, settings.port, has_http3)), run.fresh_scratch():
             supervisor = Supervisor(settings, run)
             try:
                 asyncio.run(supervisor.run(lambda: parent.tell(READY_WORD)))
-            except GaveUp as error:
-                supervisor.say("failed", str(error))
+            except Exception as error:
+                when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
+                supervisor.say("failed", f"it failed at {when}: {in_words(error, run)}")
                 raise
-            finally:
-                run.remove_scratch()
+
+
+def check_limits(settings: Settings, run: RunDirectory) -> None:
+    """Raises Refused where the machine gives too little; takes what it gives."""
+    needed = 2 * settings.archive.stat().st_size  # a copy of it, and what TorchServe unpacks
+    if shutil.disk_usage(run.path).free < needed:
+        raise Refused(
+            f"the service needs {needed >> 20} MB of disk space in {run.path}, and there is less. "
+            "Make room and try again"
+        )
+    # For the gateway's connections: others set the usual 1,024 for each process.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= most < FILES:
+        raise Refused(
+            f"this user may have {most} files open, the service needs {FILES} (ulimit -n)"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def start(settings: Settings, run: RunDirectory) -> None:
     """In the background; returns when a prediction has succeeded."""
-    if run.is_running():
-        check_same(settings, run)
-        print(f"The service is already running at {settings.url}")
+    if run.is_running() and joined(settings, run):
         return
     model_of(settings.archive)  # or the sentence that says why not
     read, write = os.pipe()
@@ -151,6 +193,7 @@ def start(settings: Settings, run: RunDirectory) -> None:
     command += ["--run-directory", str(run.path), "--report-to", str(write)]
     # Options can be read by every user of the machine, the environment can't.
     environment = variables.without(Settings, os.environ) | variables.environment_of(settings)
+    environment["PYTHONUTF8"] = "1"  # whatever the locale is, paths can be written down
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -172,7 +215,34 @@ def start(settings: Settings, run: RunDirectory) -> None:
     if said == READY_WORD:
         print(f"Ready: {settings.url}")
         return
-    raise Refused(said.decode() or f"the supervisor ended; see {run.logs / 'supervisor.log'}")
+    if said == TAKEN_WORD:  # somebody else was faster
+        if joined(settings, run):
+            return
+        raise Refused("another service began and ended in the same folder. Try again")
+    raise Refused(os.fsdecode(said) or f"the supervisor ended; see {run.supervisor_log}")
+
+
+def joined(settings: Settings, run: RunDirectory) -> bool:
+    """Wait until the service that somebody else started is ready; False where it was stopped.
+
+    Raises Refused where it is another one than is asked for, or fails.
+    """
+    deadline = time.monotonic() + READY + SERVICE_STOP
+    state = None
+    while run.is_running():
+        state = run.running_state() or state
+        if state and state.status != "stopping":
+            check_same(settings, state)
+        if state and state.status == "ready":
+            print(f"The service is already running at {settings.url}")
+            return True
+        if time.monotonic() > deadline:
+            raise Refused(f"another start does not get ready; see {run.supervisor_log}")
+        time.sleep(JOIN_POLL)
+    ended = run.state()
+    if state and ended and ended.pid == state.pid and ended.status != "stopped":
+        raise Refused(f"the service that was starting has ended{ended.last_words}")
+    return False
 
 
 def stop(run: RunDirectory) -> None:
@@ -193,11 +263,8 @@ def stop(run: RunDirectory) -> None:
     print("Stopped")
 
 
-def check_same(settings: Settings, run: RunDirectory) -> None:
+def check_same(settings: Settings, state: State) -> None:
     """Whether the service that runs is the one that is asked for. Raises Refused."""
-    state = run.running_state()
-    if state is None:  # it is still starting
-        return
     differences = []
     for one in variables.variables(Settings):
         has, wanted = getattr(state.settings, one.field), getattr(settings, one.field)

@@ -16,7 +16,7 @@ from typing import Protocol
 from client.classifier import Classifier
 from scripts.serving.acme import Acme
 from scripts.serving.archives import model_of
-from scripts.serving.bounds import GATEWAY_CHECK, READY
+from scripts.serving.bounds import GATEWAY_CHECK, READY, WRITE_AGAIN
 from scripts.serving.exporter import Exporter
 from scripts.serving.gateway import Gateway
 from scripts.serving.ports import Claims
@@ -126,8 +126,16 @@ class Supervisor:
 
     async def _keep(self, kept: Kept) -> None:
         while True:
-            await kept.before_start()
-            await kept.process.start()
+            try:
+                await kept.before_start()
+                await kept.process.start()
+            except OSError as error:
+                if self._status != "ready":
+                    raise
+                # A full disk, say: what else runs goes on.
+                logger.error(f"{kept.process.name} could not be started: {error}")
+                await asyncio.sleep(WRITE_AGAIN)
+                continue
             self.say(self._status)
             # In a group, so that a follow-up that fails ends the service instead of being missed.
             async with asyncio.TaskGroup() as group:
@@ -138,6 +146,9 @@ class Supervisor:
     async def _announce(self, on_ready: Callable[[], object]) -> None:
         deadline = time.monotonic() + READY
         while not (self._is_ready() and await asyncio.to_thread(self.client.is_ready)):
+            if self.readiness.loading.has_failed:
+                reason = self.readiness.loading.reason(self.run_directory.logs)
+                raise GaveUp(f"TorchServe can't load {self.settings.archive}{reason}")
             if time.monotonic() > deadline:
                 raise GaveUp(
                     f"no prediction succeeded within {READY:.0f} s of starting. See "
@@ -152,22 +163,24 @@ class Supervisor:
         """Write down how it stands."""
         self._status = status
         pids = [process.pid for process in self.processes.values() if process.pid]
-        self.run_directory.write_state(
-            State(
-                status=status,
-                pid=os.getpid(),
-                model=self.model,
-                url=self.settings.url,
-                local_url=self.settings.local_url,
-                inference=self.torchserve.inference,
-                management=self.torchserve.address("TS_MANAGEMENT_ADDRESS"),
-                metrics=self.torchserve.address("TS_METRICS_ADDRESS"),
-                settings=self.settings,
-                archive_mtime=self.archive_mtime,
-                children={str(pid): born for pid in pids if (born := birth(pid))},
-                reason=reason,
-            )
+        state = State(
+            status=status,
+            pid=os.getpid(),
+            model=self.model,
+            url=self.settings.url,
+            local_url=self.settings.local_url,
+            inference=self.torchserve.inference,
+            management=self.torchserve.address("TS_MANAGEMENT_ADDRESS"),
+            metrics=self.torchserve.address("TS_METRICS_ADDRESS"),
+            settings=self.settings,
+            archive_mtime=self.archive_mtime,
+            children={str(pid): born for pid in pids if (born := birth(pid))},
+            reason=reason,
         )
+        try:
+            self.run_directory.write_state(state)
+        except OSError as error:  # a full disk, say: what runs goes on
+            logger.error(f"The service's state could not be written down: {error}")
 
     def _ports_for_gateway(self) -> dict[str, int]:
         names = ("METRICS", "SUPERVISOR")

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import shutil
 import sys
 from asyncio.subprocess import DEVNULL
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from ts.model_server import load_properties
 from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving import gateway_files, variables
-from scripts.serving.bounds import MANAGEMENT
+from scripts.serving.bounds import MANAGEMENT, WRITE_AGAIN
 from scripts.serving.management import Management
 from scripts.serving.memory import cpu_seconds, pss
 from scripts.serving.ports import Claims
@@ -88,8 +87,7 @@ class TorchServe:
         self.process.environment["TS_LOAD_MODELS"] = load
         gateway_files.write_key(self._run, "none")
         self._run.keys.unlink(missing_ok=True)
-        shutil.rmtree(self._scratch, ignore_errors=True)
-        self._scratch.mkdir(parents=True)
+        self._run.clear(self._scratch)
 
     async def after_start(self) -> None:
         """Hand its key to the gateway, give it the workers that it had, look after its memory."""
@@ -101,7 +99,12 @@ class TorchServe:
         """TorchServe writes it before it unpacks the archive and listens, which takes a second."""
         while (key := self._run.key("inference")) is None:
             await asyncio.sleep(POLL)
-        gateway_files.write_key(self._run, key)
+        while True:
+            try:
+                return gateway_files.write_key(self._run, key)
+            except OSError as error:
+                logger.error(f"The gateway could not be told TorchServe's key: {error}")
+            await asyncio.sleep(WRITE_AGAIN)
 
     async def _scale(self) -> None:
         workers = self._run.changes().workers or self._settings.workers

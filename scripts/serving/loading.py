@@ -1,0 +1,56 @@
+"""Whether a new service can load its archive: TorchServe itself would try for minutes."""
+
+import json
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from client.errors import ServiceError
+from scripts.serving.bounds import MAX_LOADS
+from scripts.serving.management import Version
+
+# The last line of a Python traceback.
+RAISED = re.compile(r"[\w.]*(?:Error|Exception)(?:: .*)?")
+
+
+class Loading:
+    """What is seen of the workers until one of them is ready."""
+
+    def __init__(self) -> None:
+        self._began = time.time()
+        self._pids: dict[str, set[int]] = {}  # of each worker, one after the other
+        self.has_failed = False
+
+    def see(self, version: Version) -> None:
+        for worker in version["workers"]:
+            pids = self._pids.setdefault(worker["id"], set())
+            if worker["pid"] > 0:
+                pids.add(worker["pid"])
+            # The last one may still be loading.
+            self.has_failed |= len(pids) > MAX_LOADS
+
+    def hear(self, error: ServiceError) -> None:
+        """TorchServe begins to listen when it has unpacked its archives."""
+        self.has_failed |= error.type == "ModelNotFoundException"
+
+    def reason(self, logs: Path) -> str:
+        """To follow "can't load the archive": what was raised, and where more is to be read."""
+        for name in ("worker.log", "torchserve.log"):
+            if raised := self._raised(logs / name):
+                return f": {raised}. See {logs / name}"
+        return f". See worker.log, torchserve.log and torchserve.out in {logs}"
+
+    def _raised(self, log: Path) -> str | None:
+        """The first exception that was logged since the service began; others follow from it."""
+        began = datetime.fromtimestamp(self._began, UTC).isoformat()
+        try:
+            with log.open(encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    entry = json.loads(line)
+                    raised = RAISED.fullmatch(entry["msg"]) or RAISED.match(entry["trace"])
+                    if raised and entry["ts"] >= began:
+                        return raised[0].rstrip(".")
+        except (OSError, ValueError, KeyError):  # half a line, on a full disk
+            return None
+        return None

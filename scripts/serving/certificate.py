@@ -5,16 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.serving import gateway_files
+from scripts.serving.key_pair import BadPair, check_pair
 from scripts.serving.run_directory import RunDirectory
-from scripts.serving.settings import check_pair
 
 logger = logging.getLogger("supervisor")
 
 
 class Certificate:
-    def __init__(self, run: RunDirectory, files: Callable[[], tuple[Path, Path] | None]) -> None:
+    def __init__(
+        self, run: RunDirectory, name: str, files: Callable[[], tuple[Path, Path] | None]
+    ) -> None:
         """files: certificate and key in PEM, which may be one file."""
         self._run = run
+        self._name = name
         self._files = files
         self._taken = ("", "")
         self._complaint = ""  # the last one, which is not repeated
@@ -28,8 +31,8 @@ class Certificate:
             pair = (files[0].read_text(), files[1].read_text())
             if pair == self._taken:
                 return
-            check_pair(*files)
-        except (OSError, UnicodeDecodeError) as error:
+            check_pair(*files, self._name)
+        except (OSError, UnicodeDecodeError, BadPair) as error:
             complaint = f"{' and '.join(map(str, files))}: not taken over ({error})"
             if complaint != self._complaint:
                 logger.warning(f"{complaint}; the previous certificate stays in use")

@@ -55,7 +55,8 @@ class Gateway:
         self._in_work = in_work
         self._admin = Admin(run.admin)
         self._acme = acme
-        self._certificate = Certificate(run, acme.files if acme else settings.certificate_files)
+        files = acme.files if acme else settings.certificate_files
+        self._certificate = Certificate(run, settings.domain or "", files)
         self._reopens = False
         self._logs = [run.logs / "gateway.log", run.logs / "access.log"]
         command = [str(ENVOY), "-c", str(run.gateway / "envoy.json")]

@@ -213,7 +213,7 @@ def start(settings: Settings, run: RunDirectory) -> None:
         raise
     said = os.read(read, 10_000)
     if said == READY_WORD:
-        print(f"Ready: {settings.url}")
+        print(f"Ready: {settings.where}")
         return
     if said == TAKEN_WORD:  # somebody else was faster
         if joined(settings, run):

@@ -2,13 +2,13 @@
 
 import argparse
 import os
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from scripts.serving import variables as v
+from scripts.serving.key_pair import BadPair, check_pair
 from scripts.serving.variables import BadSetting, variable
 
 HTTPS_PORT = 443
@@ -104,19 +104,24 @@ class Settings:
             raise BadSetting("PRIVATE_KEY needs a certificate too: set CERTIFICATE=file.pem")
         if self.certificate and not self.domain:
             raise BadSetting("CERTIFICATE also needs the name it was issued for: set DOMAIN=")
-        if self.certificate:
+        if self.certificate and self.domain:
             try:
-                check_pair(self.certificate, self.private_key or self.certificate)
-            except OSError as error:  # ssl.SSLError is one
-                raise BadSetting(
-                    f"CERTIFICATE={self.certificate}: it can't be used with its key "
-                    f"({error.strerror or error})"
-                ) from None
+                check_pair(self.certificate, self.private_key or self.certificate, self.domain)
+            except BadPair as error:
+                raise BadSetting(f"CERTIFICATE: {error}") from None
+            except OSError as error:
+                raise BadSetting(f"CERTIFICATE: {error.filename}: {error.strerror}") from None
         elif self.domain and self.port != HTTPS_PORT:
             raise BadSetting(
                 f"PORT={self.port}: Let's Encrypt needs the service on port {HTTPS_PORT}. "
                 "Leave PORT unset, or use your own certificate: CERTIFICATE=file.pem"
             )
+
+    @property
+    def where(self) -> str:
+        """For users, in words."""
+        everywhere = not self.domain and self.host in ("0.0.0.0", "::")
+        return f"{self.url}{', and at every address of this machine' if everywhere else ''}"
 
     @property
     def url(self) -> str:
@@ -131,9 +136,3 @@ class Settings:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         bracketed = f"[{host}]" if ":" in host else host
         return f"{'https' if self.domain else 'http'}://{bracketed}:{self.port}"
-
-
-def check_pair(chain: Path, private_key: Path) -> None:
-    """Raises OSError where the two do not belong together, or can't be read."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(chain, private_key, password="")

@@ -156,7 +156,7 @@ class Supervisor:
                 )
             await asyncio.sleep(ANNOUNCE_POLL)
         self.say("ready")
-        logger.info(f"Ready: {self.settings.url}")
+        logger.info(f"Ready: {self.settings.where}")
         on_ready()
 
     def say(self, status: Status, reason: str | None = None) -> None:

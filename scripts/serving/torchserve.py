@@ -32,6 +32,7 @@ PORTS = {  # what each sets in TorchServe's environment, and the default
     "TS_GRPC_INFERENCE_PORT": 7070,
     "TS_GRPC_MANAGEMENT_PORT": 7071,
 }
+JAVA_OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 POLL = 0.02  # seconds between two looks for the keys that it writes
 MEMORY_POLL = 15.0  # seconds between two looks at its memory
 REST = 0.05  # of a core; the supervisor's own questions take less
@@ -159,12 +160,12 @@ class TorchServe:
         ]
 
     def _environment(self) -> dict[str, str]:
-        # A setting of TorchServe in the user's environment would win over config.properties; and
-        # the access key is none of its business.
+        # A setting of TorchServe or Java in the user's environment would win over config.properties;
+        # and the access key is none of its business.
         environment = {
             name: value
             for name, value in variables.without(Settings, os.environ).items()
-            if not name.startswith("TS_")
+            if not name.startswith(("TS_", "PYTHON")) and name not in JAVA_OPTIONS
         }
         for name in PORTS:
             environment[name] = self.address(name) if name in ADDRESSES else str(self._ports[name])
@@ -174,6 +175,7 @@ class TorchServe:
             "LOG_LOCATION": str(self._run.logs),
             "METRICS_LOCATION": str(self._run.logs),
             "PYTHONPATH": str(WORKER),
+            "LC_ALL": "C.UTF-8",  # paths may have any letter
             "GLIBC_TUNABLES": tunables(TORCHSERVE_MEMORY),
             "WORKER_GLIBC_TUNABLES": tunables(WORKER_MEMORY),
             "WORKER_PYTHON": sys.executable,

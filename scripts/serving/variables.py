@@ -176,7 +176,7 @@ def address(text: str) -> str:
     if text == "localhost":
         return "127.0.0.1"
     try:
-        return str(ipaddress.ip_address(text))
+        return str(ipaddress.ip_address(re.sub(r"^\[(.*)\]$", r"\1", text)))
     except ValueError:
         raise ValueError(
             "this is not an IP address. 127.0.0.1 is this machine alone, 0.0.0.0 all its networks; "

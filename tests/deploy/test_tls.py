@@ -151,7 +151,7 @@ def test_a_bad_certificate_starts_nothing(
     names = ["--domain", DOMAIN, "--certificate", str(tmp_path / "other.pem")]
     done = service.start(*names, "--private-key", str(certificate.key))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "can't be used with its key" in done.stderr
+    assert "is not the key of the first certificate" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not service.run.path.exists()
 

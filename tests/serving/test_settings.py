@@ -51,6 +51,7 @@ def test_options_that_switch() -> None:
         ("localhost", "http://127.0.0.1:80"),
         ("0.0.0.0", "http://127.0.0.1:80"),
         ("::", "http://[::1]:80"),
+        ("[::1]", "http://[::1]:80"),
     ],
 )
 def test_addresses(host: str, url: str) -> None:
@@ -98,7 +99,7 @@ def test_an_option_is_named_as_it_was_given(port: str) -> None:
     [
         ({"PRIVATE_KEY": "{pem}"}, "PRIVATE_KEY needs a certificate"),
         ({"CERTIFICATE": "{pem}"}, "set DOMAIN="),
-        ({"CERTIFICATE": "{pem}", "DOMAIN": "a.test"}, "can't be used with its key"),
+        ({"CERTIFICATE": "{pem}", "DOMAIN": "a.test"}, "has no certificate in PEM form"),
         ({"DOMAIN": "a.test", "PORT": "8443"}, "port 443"),
         ({"DOMAIN": "a.test b.test"}, "one name"),
     ],

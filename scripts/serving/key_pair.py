@@ -1,0 +1,87 @@
+"""Whether a certificate and its key can be used under a name; what is wrong where they can't.
+
+Standard library alone: make asks before anything is installed. A client of OpenSSL's own judges,
+in memory, as clients of the service will.
+"""
+
+import ssl
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+MISMATCH = "KEY_VALUES_MISMATCH"  # OpenSSL's words
+WRONG_NAME = 62  # X509_V_ERR_HOSTNAME_MISMATCH
+
+
+class BadPair(Exception):
+    """They can't be used; `str(error)` says why and what to do, and holds nothing of the key."""
+
+
+def check_pair(chain: Path, private_key: Path, name: str) -> None:
+    """Raises BadPair, or OSError where a file can't be read."""
+    _check_forms(chain, private_key)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        server.load_cert_chain(chain, private_key, password="")
+    except ssl.SSLError as error:
+        if error.reason == MISMATCH:
+            raise BadPair(
+                f"{private_key} is not the key of the first certificate in {chain}. First comes "
+                f"the one for {name}, then those of the authorities that vouch for it"
+            ) from None
+        raise BadPair(
+            f"{chain} and {private_key} can't be used ({error.reason or error})"
+        ) from None
+    try:
+        _names(server, chain, name)
+    except ssl.SSLCertVerificationError as error:
+        raise BadPair(f"{chain}: {_refusal(error, server, chain, name)}") from None
+
+
+def _check_forms(chain: Path, private_key: Path) -> None:
+    if b"-----BEGIN CERTIFICATE-----" not in chain.read_bytes():
+        raise BadPair(
+            f"{chain} has no certificate in PEM form. If it has one in DER form: "
+            f"openssl x509 -inform der -in {chain.name} -out certificate.pem"
+        )
+    key = private_key.read_bytes()
+    if b"PRIVATE KEY-----" not in key:
+        raise BadPair(f"{private_key} has no private key in PEM form: set PRIVATE_KEY=key.pem")
+    if b"ENCRYPTED" in key:
+        raise BadPair(
+            f"{private_key}: the key has a pass phrase. Write it down without one: "
+            f"openssl pkey -in {private_key.name} -out key.pem"
+        )
+
+
+def _refusal(
+    error: ssl.SSLCertVerificationError, server: ssl.SSLContext, chain: Path, name: str
+) -> str:
+    if error.verify_code != WRONG_NAME:
+        return f"clients would refuse the certificate ({error.verify_message})"
+    names = _names(server, chain, None)
+    listed = f"for {', '.join(names)}" if names else "without a name (subjectAltName)"
+    return f"this is a certificate {listed}, not for {name}"
+
+
+def _names(server: ssl.SSLContext, chain: Path, wanted: str | None) -> list[str]:
+    """Those in the certificate, as a client sees it.
+
+    Raises SSLCertVerificationError where it is not for the wanted name, or not for now.
+    """
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # That somebody vouches for it is no condition: the authority may be one's own.
+    client.load_verify_locations(chain)
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    client.check_hostname = wanted is not None
+    client.hostname_checks_common_name = False  # no browser does
+    client.minimum_version = ssl.TLSVersion.TLSv1_3
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    here = client.wrap_bio(to_client, to_server, server_hostname=wanted)
+    there = server.wrap_bio(to_server, to_client, server_side=True)
+    for side in (here, there):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    here.do_handshake()
+    seen: Any = here.getpeercert() or {}
+    return [value for _, value in seen.get("subjectAltName", ())]

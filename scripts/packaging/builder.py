@@ -43,7 +43,16 @@ def build(recipe: Recipe, output: Path) -> None:
 
 
 def check_labels(path: Path, classes: int) -> None:
-    count = len(read_labels(path))
+    labels = read_labels(path)
+    seen: dict[tuple[str, str | None], int] = {}
+    for line, label in enumerate(labels, 1):  # ImageNet has two cranes, each with its wnid
+        first = seen.setdefault((label.name, label.wnid), line)
+        if first != line:
+            raise ValueError(
+                f"{path} names {label.name!r} twice, in lines {first} and {line}. Give each class "
+                "a name, or a WordNet ID, of its own"
+            )
+    count = len(labels)
     if count != classes:
         raise ValueError(
             f"{path} names {count} classes, but the weights' classifier has {classes}. "
@@ -73,9 +82,15 @@ def _export_int8(reference: Reference, calibration_folder: Path | None, director
     pictures = (
         calibration.from_folder(calibration_folder, reference.classes)
         if calibration_folder
-        else calibration.from_samples()
+        else calibration.from_samples(reference.classes)
     )
     print(f"calibration: {len(pictures.calibrating)} pictures, {pictures.origin}", flush=True)
+    if pictures.is_of_other_classes:
+        print(
+            f"calibration: these pictures are not of the model's {reference.classes} classes; with "
+            "some that are it may be more accurate: CALIBRATION=folder",
+            flush=True,
+        )
     export_openvino.export(reference, directory, pictures.calibrating)
     found = agreement.compare(
         reference, ENGINES["int8"], directory, pictures.judging, pictures.class_ids

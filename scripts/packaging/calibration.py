@@ -14,6 +14,7 @@ from handler.resizing import Pixels, network_input
 from scripts import SAMPLES
 
 MAX_CALIBRATING = 300  # pictures: NNCF's own default; more change little
+IMAGENET_CLASSES = 1000
 MIN_PICTURES = 20  # in a folder: with fewer, agreement says nothing
 
 
@@ -25,6 +26,7 @@ class CalibrationPictures:
     judging: Pixels
     class_ids: list[int] | None  # of the judging pictures, where they are known
     origin: str
+    is_of_other_classes: bool = False  # than the model's
 
 
 def from_folder(folder: Path, classes: int) -> CalibrationPictures:
@@ -37,7 +39,8 @@ def from_folder(folder: Path, classes: int) -> CalibrationPictures:
         raise ValueError(f"CALIBRATION={folder}: there is no such folder")
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and _is_picture(path))
     stride = max(1, len(paths) // (2 * MAX_CALIBRATING))
-    known = _class_ids(folder, classes)
+    known = _class_ids(folder)
+    is_of_others = any(class_id >= classes for class_id in known.values())
     pixels, class_ids, unreadable = [], [], 0
     for path in tqdm(
         paths[::stride][: 2 * MAX_CALIBRATING], desc="read pictures", unit="picture", disable=None
@@ -47,7 +50,8 @@ def from_folder(folder: Path, classes: int) -> CalibrationPictures:
         except ClientError:
             unreadable += 1
             continue
-        class_ids.append(known.get(path.relative_to(folder).as_posix()))
+        name = path.relative_to(folder).as_posix()
+        class_ids.append(None if is_of_others else known.get(name))
     if len(pixels) < MIN_PICTURES:
         raise ValueError(
             f"CALIBRATION={folder} has {len(pixels)} readable pictures. At least {MIN_PICTURES} "
@@ -59,10 +63,11 @@ def from_folder(folder: Path, classes: int) -> CalibrationPictures:
         np.stack(pixels[1::2]),
         judged if len(judged) == len(pixels[1::2]) else None,
         f"half of {folder.name}/" + (f", {unreadable} unreadable left out" if unreadable else ""),
+        is_of_others,
     )
 
 
-def from_samples() -> CalibrationPictures:
+def from_samples(classes: int) -> CalibrationPictures:
     """Windows of the project's own photographs, for people who have no others at hand.
 
     The judging windows are nearly whole photographs, as a service sees them: half a photograph
@@ -73,6 +78,7 @@ def from_samples() -> CalibrationPictures:
         np.stack([window for path in _samples() for window in _windows(path, 4, 0.9)]),
         None,
         "windows of the project's own photographs",
+        classes != IMAGENET_CLASSES,
     )
 
 
@@ -111,11 +117,10 @@ def _is_picture(path: Path) -> bool:
         return picture_format(file.read(256)) is not None
 
 
-def _class_ids(folder: Path, classes: int) -> dict[str, int]:
-    """File to class_id; empty where there is no table, or one for another set of classes."""
+def _class_ids(folder: Path) -> dict[str, int]:
+    """File to class_id; empty where there is no table."""
     table = folder / "labels.tsv"
     if not table.is_file():
         return {}
     with table.open(encoding="utf-8", newline="") as file:
-        known = {row["file"]: int(row["class_id"]) for row in csv.DictReader(file, delimiter="\t")}
-    return known if all(class_id < classes for class_id in known.values()) else {}
+        return {row["file"]: int(row["class_id"]) for row in csv.DictReader(file, delimiter="\t")}

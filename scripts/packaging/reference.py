@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from scripts.packaging.checkpoint import check_names, load_state
+
 
 def _import_torchvision() -> tuple[ModuleType, Any]:
     """torchvision, also where its wheel is linked against CUDA and torch is a CPU build.
@@ -34,6 +36,11 @@ def _import_torchvision() -> tuple[ModuleType, Any]:
 
 torchvision, _library = _import_torchvision()
 WEIGHTS = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+
+
+def resnet18(classes: int) -> Any:
+    """Not yet trained."""
+    return torchvision.models.resnet18(num_classes=classes)
 
 
 class Network(nn.Module):
@@ -63,7 +70,7 @@ class Reference(nn.Module):
     def __init__(self, state: dict[str, Tensor]) -> None:
         super().__init__()
         self.classes = len(state["fc.bias"])
-        resnet = torchvision.models.resnet18(num_classes=self.classes)
+        resnet = resnet18(self.classes)
         resnet.load_state_dict(state)
         self.network = Network(resnet)
         preset = WEIGHTS.transforms()
@@ -86,11 +93,8 @@ class Reference(nn.Module):
 
 def load_reference(path: Path) -> Reference:
     """The network with the weights in `path`. ValueError where that is no ResNet-18."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return Reference(state)
-    except Exception as error:
-        raise ValueError(
-            f"{path} is not a state dict of torchvision's resnet18, as "
-            f"torch.save(model.state_dict(), path) writes it: {str(error).splitlines()[0]}"
-        ) from error
+    state = load_state(path)
+    head = state.get("fc.weight")
+    classes = len(head) if head is not None and head.ndim else 1000
+    check_names(path, state, resnet18(classes).state_dict())
+    return Reference(state)

@@ -26,10 +26,10 @@ def resolve(named: Path | None) -> Path:
     if named:
         if not named.is_file():
             raise WeightsError(f"WEIGHTS={named}: there is no such file")
-        return _checked(named, "named by WEIGHTS")
+        return _checked(named)
     cached = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS.url.rpartition("/")[2]
     if cached.is_file():
-        return _checked(cached, "from torchvision's cache")
+        return _checked(cached, "from torchvision's cache; ")
     print(f"weights: downloading {WEIGHTS} to {cached}", flush=True)
     try:
         WEIGHTS.get_state_dict(progress=True, check_hash=True)
@@ -43,10 +43,10 @@ def resolve(named: Path | None) -> Path:
             "  export WEIGHTS=path/to/resnet18-weights.pth   # for make serve, start and archive\n"
             f"  curl --create-dirs -o {cached} {WEIGHTS.url}   # if there is a network"
         ) from error
-    return _checked(cached, "downloaded by torchvision")
+    return _checked(cached, "downloaded by torchvision; ")
 
 
-def _checked(path: Path, origin: str) -> Path:
+def _checked(path: Path, origin: str = "") -> Path:
     promised = _HASH.search(path.name)
     if promised and not (actual := sha256(path)).startswith(promised[1]):
         raise WeightsError(
@@ -55,5 +55,5 @@ def _checked(path: Path, origin: str) -> Path:
             "download it again"
         )
     note = "its hash is right" if promised else "its name has no hash to check it against"
-    print(f"weights: {path} ({origin}; {note})", flush=True)
+    print(f"weights: {path} ({origin}{note})", flush=True)
     return path

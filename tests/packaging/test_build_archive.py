@@ -87,6 +87,15 @@ def test_it_refuses_in_one_sentence(
     assert not output.exists()
 
 
+def test_labels_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_text("crane\t鹤\tn02012849\ncrane\t起重机\tn03126707\n")
+    check_labels(path, 2)
+    path.write_text("cat\ndog\ncat\n")
+    with pytest.raises(ValueError, match="names 'cat' twice, in lines 1 and 3"):
+        check_labels(path, 3)
+
+
 def test_labels_of_another_number(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
     check_labels(tmp_path / "labels.txt", 2)

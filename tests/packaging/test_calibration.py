@@ -34,7 +34,10 @@ def test_a_table_gives_the_right_classes(folder: Path) -> None:
     rows = [f"{i:03}.jpg\t{i}" for i in range(MIN_PICTURES)]
     (folder / "labels.tsv").write_text("\n".join(["file\tclass_id", *rows]) + "\n")
     assert from_folder(folder, 1000).class_ids == list(range(1, MIN_PICTURES, 2))
-    assert from_folder(folder, MIN_PICTURES - 1).class_ids is None, "a table of other classes"
+    assert not from_folder(folder, 1000).is_of_other_classes
+    others = from_folder(folder, MIN_PICTURES - 1)
+    assert others.class_ids is None
+    assert others.is_of_other_classes
 
 
 def test_too_few_pictures(folder: Path) -> None:
@@ -44,7 +47,9 @@ def test_too_few_pictures(folder: Path) -> None:
 
 
 def test_samples_calibrate_and_judge_with_different_windows() -> None:
-    pictures = from_samples()
+    pictures = from_samples(1000)
+    assert not pictures.is_of_other_classes
+    assert from_samples(5).is_of_other_classes
     assert pictures.calibrating.shape == (150, 224, 224, 3)
     assert pictures.judging.shape == (96, 224, 224, 3)
     for judging in pictures.judging:

@@ -1,6 +1,14 @@
 # The project's commands. A variable reaches a command through the environment, where make puts what it is
 # given; scripts/development/variables.py knows each, refuses others, and lists them for `make help`.
 
+ifeq ($(wildcard scripts/service.py),)
+$(error make works in the checkout alone. From elsewhere: make -C CHECKOUT $(MAKECMDGOALS))
+endif
+
+# Other Pythons' settings are none of this one's; whatever the locale is, paths may have any letter.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP
+export PYTHONUTF8 := 1
+
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python -m
 EARLY = $(or $(wildcard .venv/bin/python),$(PYTHON)) -m# before there is an environment
@@ -34,7 +42,7 @@ check = @$(EARLY) scripts.development.variables check '$(1)' $(GIVEN)
 .DELETE_ON_ERROR:
 
 .PHONY: help
-help: ## show this help
+help: checked-names ## show this help
 	@echo 'make TARGET [VARIABLE=value]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
 	@echo 'Variables'
@@ -59,25 +67,25 @@ start: checked-for-serving $(BUILT) .venv/.installed $(ACME) ## run the service 
 # What was never set up does not run.
 if_set_up = @$(if $(wildcard .venv/.installed),$(RUN) $(1),echo 'The service is not running: nothing is set up yet'$(2))
 
-stop: ## stop the service
+stop: checked-names ## stop the service
 	$(call if_set_up,scripts.service stop)
 
-status: ## versions, workers and their state
+status: checked-names ## versions, workers and their state
 	$(call if_set_up,scripts.manage status,; exit 1)
 
 scale: checked-names .venv/.installed ## change the number of workers: make scale WORKERS=3
 	@$(RUN) scripts.manage scale
 
-versions: .venv/.installed ## loaded versions, and the one a rollback would restore
+versions: checked-names .venv/.installed ## loaded versions, and the one a rollback would restore
 	@$(RUN) scripts.manage versions
 
 rollout: checked-names .venv/.installed ## replace the served archive with another: make rollout ARCHIVE=new.mar
 	@$(if $(BUILT),env -u ARCHIVE) $(RUN) scripts.manage rollout
 
-rollback: .venv/.installed ## go back to the version the last rollout replaced
+rollback: checked-names .venv/.installed ## go back to the version the last rollout replaced
 	@$(RUN) scripts.manage rollback
 
-trace: .venv/.installed ## where a request's time goes; for past requests: make trace ARGS='--slowest 3'
+trace: checked-names .venv/.installed ## where a request's time goes; for past requests: make trace ARGS='--slowest 3'
 	@$(RUN) scripts.trace $(ARGS)
 
 SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard scripts/packaging/*.py web_client/samples/*.jpg)
@@ -97,10 +105,10 @@ FORCE:
 precision = PRECISION=$(lastword $(subst -, ,$(1)))
 
 .PHONY: check quick-tests test test-all lint format
-check: .venv/.installed-dev model_store/resnet18-fp32.mar ## style, types, and every test that needs no started service or browser
+check: checked-names .venv/.installed-dev model_store/resnet18-fp32.mar ## style, types, and every test that needs no started service or browser
 	@$(MAKE) --no-print-directory -j2 --output-sync lint quick-tests
 
-quick-tests:
+quick-tests: checked-names
 	@OMP_NUM_THREADS=1 $(RUN) pytest -q -n 2 -m 'not started and not slow and not long and not undisturbed'
 
 test: checked-for-packaging lint .venv/.installed-dev model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## run everything CI runs
@@ -108,7 +116,7 @@ test: checked-for-packaging lint .venv/.installed-dev model_store/resnet18-fp32.
 	OMP_NUM_THREADS=1 $(RUN) pytest -q -n 2 --dist loadfile -m 'not undisturbed and not long'
 	$(RUN) pytest -q -m 'undisturbed and not long'
 
-test-all: test soak ## the same for longer: large pictures for a minute, 200,000 fuzzed inputs, the soak
+test-all: checked-names test soak ## the same for longer: large pictures for a minute, 200,000 fuzzed inputs, the soak
 	SECONDS_OF_LARGE_PICTURES=60 SECONDS_OF_READINESS=60 $(RUN) pytest -s -m 'long or not long' -k 'large_pictures or flips'
 	$(RUN) pytest -s -m long -k 'not large_pictures'
 	$(RUN) tests.handler.fuzz --inputs 200000
@@ -123,7 +131,7 @@ soak: checked-for-work checked-for-packaging .venv/.installed-bench $(BUILT) ## 
 	$(RUN) benchmarks.soak --minutes $(or $(MINUTES),30) --precision $(PRECISION) $(PICTURES)
 
 .PHONY: pictures
-pictures: .venv/.installed-dev ## take the README's screenshots of the running service, and make the samples' thumbnails
+pictures: checked-names .venv/.installed-dev ## take the README's screenshots of the running service, and make the samples' thumbnails
 	$(RUN) scripts.development.screenshots
 
 .PHONY: dashboard
@@ -131,12 +139,12 @@ dashboard: checked-for-packaging .venv/.installed-bench $(BUILT) ## draw the mon
 	@$(RUN) scripts.development.find_tools prometheus > /dev/null
 	$(RUN) benchmarks.dashboard --precision $(PRECISION) $(PICTURES)
 
-lint: .venv/.installed-dev ## check style and types
+lint: checked-names .venv/.installed-dev ## check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 
-format: .venv/.installed-dev ## format the sources
+format: checked-names .venv/.installed-dev ## format the sources
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 

@@ -62,6 +62,35 @@ def test_refused(given: tuple[str, ...], sentence: str) -> None:
     assert files() == before
 
 
+def test_every_target_knows_its_variables() -> None:
+    """Also those that read none."""
+    listed = make("help").stdout.partition("Variables")[0]
+    targets = [line.split()[0] for line in listed.splitlines()[1:]]
+    assert {"stop", "status", "versions", "rollback", "trace", "lint", "help"} <= set(targets)
+    for target in targets:
+        done = make(target, "PROT=9", "PYTHON=false", "--dry-run")
+        first = done.stdout.splitlines()[0]
+        assert "scripts.development.variables check" in first, target
+        assert "PROT" in first, target
+    done = make("stop", "PROT=9")
+    assert done.returncode == 2
+    assert "There is no variable PROT. Did you mean PORT?" in done.stderr
+
+
+def test_from_elsewhere(tmp_path: Path) -> None:
+    """The folder that it is started in has nothing of the checkout."""
+    command = ["make", "-f", str(ROOT / "Makefile"), "start"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "From elsewhere: make -C CHECKOUT start" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_settings_of_other_pythons_do_no_harm() -> None:
+    done = make("help", PYTHONHOME="/nothing", PYTHONPATH="/nothing", LC_ALL="C", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_dollar_sign_is_not_lost() -> None:
     done = make("start", "ACCESS_KEY=aaaaaaaaaaaaaaaaaaaa$b")
     assert done.returncode == 2

@@ -177,14 +177,23 @@ def test_killed_gateway(service: Service, tmp_path: Path) -> None:
     assert len([line for line in lines if json.loads(line)["items"][0]["class"]]) == 60
 
 
-def test_sigterm_under_load(other: Service, samples: list[bytes]) -> None:
+@pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT], ids=str)
+def test_stop_under_load(
+    other: Service, samples: list[bytes], number: signal.Signals | None
+) -> None:
+    """By `make stop`, or by a signal to every process at once, as systemd and containers do it."""
     assert other.start().returncode == 0
     supervisor = other.state.pid
     pids = [supervisor, *children_of(supervisor), *other.worker_pids()]
     with Load(other, samples) as load:
         load.go_on(30)
         stopped = time.monotonic()
-        assert other.stop().returncode == 0
+        if number is None:
+            assert other.stop().returncode == 0
+        else:
+            for pid in reversed(pids):
+                os.kill(pid, number)
+            wait_until(lambda: not other.run.is_running(), 30, "it has stopped")
         seconds = time.monotonic() - stopped
     in_flight = [answer for answer in load.answers if answer.sent < stopped < answer.came]
     print(f"stopped in {seconds:.1f} s, {len(in_flight)} in flight")
@@ -214,6 +223,10 @@ def test_torchserve_that_is_killed_again_and_again(other: Service) -> None:
     assert serve.returncode == 1
     assert len(killed) == 5
     assert len(sentence.splitlines()) == 1
+    said = other.manage("status").stderr
+    assert "The service is not running (it failed at 2" in said
+    assert "TorchServe ended 5 times" in said
+    assert str(other.run.logs / "torchserve.out") in said
     with pytest.raises(requests.ConnectionError):
         other.predict(CAT)
 

@@ -9,7 +9,7 @@ from scripts.serving.key_pair import BadPair, check_pair
 from scripts.serving.settings import Settings
 from scripts.serving.variables import BadSetting
 
-NAME = "pictures.test"
+NAME = "pictures.lab.test"
 
 
 def openssl(folder: Path, command: str) -> None:
@@ -29,7 +29,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "index").touch()
     for kind, names, start, end in [
         ("good", NAME, "20200101000000Z", "20991231000000Z"),
-        ("wildcard", "*.test", "20200101000000Z", "20991231000000Z"),
+        ("wildcard", "*.lab.test", "20200101000000Z", "20991231000000Z"),
         ("other", "a.test,DNS:b.test", "20200101000000Z", "20991231000000Z"),
         ("expired", NAME, "20200101000000Z", "20200102000000Z"),
         ("early", NAME, "20980101000000Z", "20991231000000Z"),

@@ -1,15 +1,18 @@
 """The folder of a service: its lock, its state, its places."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from scripts import ROOT
 from scripts.serving.bounds import SOCKET_PATH
-from scripts.serving.run_directory import Changes, RunDirectory, State
+from scripts.serving.run_directory import Changes, RunDirectory, State, Status
 from scripts.serving.settings import Settings
 
 HOLDER = """
@@ -88,10 +91,74 @@ def test_sockets_have_room(length: int, temporary: str, monkeypatch: pytest.Monk
     assert run.scratch == RunDirectory(run.path).scratch
 
 
-def test_scratch_begins_empty(tmp_path: Path) -> None:
+def test_scratch_begins_empty_and_leaves_nothing(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
-    run.clear_scratch()
+    run.scratch.mkdir()
     (run.scratch / "left").touch()
-    run.clear_scratch()
-    assert list(run.scratch.iterdir()) == []
-    assert run.scratch.stat().st_mode & 0o077 == 0
+    with run.fresh_scratch():
+        assert list(run.scratch.iterdir()) == []
+        assert run.scratch.stat().st_mode & 0o077 == 0
+    assert not run.scratch.exists()
+
+
+def is_locked(folder: Path) -> bool:
+    """As whoever clears away old files asks (tmpfiles.d(5))."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def test_scratch_among_temporary_files_is_nobodys_leftover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next start clears what killed services left there; it leaves what others have."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
+        monkeypatch.setattr("tempfile.tempdir", temporary)
+        killed, running, starting = (
+            RunDirectory(tmp_path / ("x" * 150) / name)
+            for name in ("killed", "running", "starting")
+        )
+        for run in (killed, running, starting):
+            run.create()
+            assert run.scratch.parent == Path(temporary)
+        killed.scratch.mkdir()
+        others = Path(temporary, "classification")
+        others.mkdir()
+        with running.fresh_scratch():
+            assert is_locked(running.scratch)
+            assert not killed.scratch.exists()
+            killed.scratch.mkdir()
+            with starting.fresh_scratch():
+                assert running.scratch.exists()
+                assert not killed.scratch.exists()
+        assert list(Path(temporary).iterdir()) == [others]
+
+
+def test_a_part_of_the_scratch_comes_back_with_all_of_it(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.create()
+    with run.fresh_scratch():
+        shutil.rmtree(run.scratch)
+        run.clear(run.sockets)
+        assert list(run.sockets.iterdir()) == []
+        assert run.scratch.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("failed", " (it failed)"),
+        ("stopped", ""),
+        ("starting", " (it was killed)"),
+        ("ready", " (it was killed)"),
+        ("stopping", " (it was killed)"),
+    ],
+)
+def test_how_it_ended(status: Status, words: str) -> None:
+    state = State(status, 7, *"abcdef", Settings(), 1, {}, reason="it failed")
+    assert state.last_words == words

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 import requests
 
 from scripts import ROOT, SAMPLES
+from scripts.serving.bounds import READY
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
+from tests.archives import rebuilt
 from tests.service import Service, children_of, wait_until
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
@@ -116,12 +119,12 @@ def test_the_next_start_clears_what_a_killed_service_left(other: Service) -> Non
 
 
 def test_two_starts_at_once(other: Service) -> None:
-    """One of them starts it, and the other says so; neither touches the other's log."""
+    """One of them starts it, the other waits with it; neither touches the other's log."""
     with ThreadPoolExecutor(2) as pool:
         ended = list(pool.map(lambda _: other.start(), range(2)))
-    assert sorted(one.returncode for one in ended) in ([0, 0], [0, 1])
-    for one in ended:
-        assert "Ready: " in one.stdout or "already running" in one.stdout + one.stderr
+    assert [one.returncode for one in ended] == [0, 0]
+    assert sorted(one.stdout.split(" ")[0] for one in ended) == ["Ready:", "The"]
+    assert other.is_ready()
     assert other.predict(CAT).status_code == 200
     log = (other.run.logs / "supervisor.log").read_text()
     assert f"Ready: {other.url}" in log
@@ -177,14 +180,28 @@ def test_broken_archive(other: Service, tmp_path: Path) -> None:
     assert "is not a TorchServe archive" in other.start().stderr
 
 
-def test_torchserve_that_dies_again_and_again(
-    other: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:NoSuchOption")
-    failed = other.start()
-    assert failed.returncode == 1
-    assert len(failed.stderr.splitlines()) == 1
-    assert "TorchServe ended 5 times" in failed.stderr
+def test_archive_that_can_not_be_loaded(other: Service, tmp_path: Path) -> None:
+    broken = b"raise RuntimeError('this one is broken')\n"
+    path = tmp_path / "broken.mar"
+    other.archive = rebuilt(other.archive, path, "1.0", resnet18_handler_py=broken)
+    began = time.monotonic()
+    done = other.start()
+    assert time.monotonic() - began < READY / 2
+    sentence = f"TorchServe can't load {path}: RuntimeError: this one is broken. See "
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"start: {sentence}{other.run.logs / 'worker.log'}\n"
+    assert sentence in other.manage("status").stderr
+
+
+def test_what_nobody_foresaw_is_told_afterwards(other: Service) -> None:
+    assert other.start().returncode == 0
+    (other.run.path / "changes.json").write_text('{"unknown": 1}')
+    os.kill(other.child_pid("ModelServer"), signal.SIGKILL)
+    wait_until(lambda: not other.run.is_running(), 30, "the supervisor has ended")
+    said = other.manage("status").stderr
+    assert "an error that nobody foresaw (TypeError(" in said
+    assert str(other.run.supervisor_log) in said
+    assert "Traceback" in other.run.supervisor_log.read_text()
 
 
 @pytest.mark.started

@@ -1,0 +1,147 @@
+"""Machines as people have them: their environment, disks, limits and terminals."""
+
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import ROOT, SAMPLES
+from scripts.serving.ports import free_port
+from scripts.serving.run_directory import RunDirectory
+from tests.service import Service, children_of, wait_until
+
+CAT = (SAMPLES / "cat.jpg").read_bytes()
+DEAD = "http://127.0.0.1:9"  # nobody listens there
+
+ENVIRONMENTS = {
+    "proxies": dict.fromkeys(("http_proxy", "https_proxy", "ALL_PROXY", "HTTP_PROXY"), DEAD),
+    "no language": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "Java's": {
+        "JAVA_HOME": "/nothing",
+        **dict.fromkeys(("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"), "-XX:Nothing"),
+    },
+    "TorchServe's": {
+        "TS_CONFIG_FILE": "/nothing",
+        "TS_INFERENCE_ADDRESS": "http://192.0.2.1:1",
+        "TS_NUMBER_OF_GPU": "9",
+        "LOG_LOCATION": "/nothing",
+        "TEMP": "/nothing",
+    },
+    "Python's": {"PYTHONPATH": "/nothing", "PYTHONIOENCODING": "ascii", "OMP_NUM_THREADS": "x"},
+    "no home": {"HOME": "/nothing"},
+}
+
+
+@pytest.mark.started
+def test_an_environment_full_of_others_settings(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at once, in folders whose names have letters that mean something to others."""
+    odd = tmp_path / """o dd "q' $x %d {y} üñ"""
+    odd.mkdir()
+    shutil.copyfile(archive, odd / "my archive.mar")
+    for environment in ENVIRONMENTS.values():
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TMPDIR", str(odd))
+    service = Service(RunDirectory(odd / "run"), odd / "my archive.mar", free_port())
+    before = os.umask(0o077)
+    try:
+        start = service.start()
+        assert (start.returncode, start.stderr) == (0, "")
+        assert service.predict(CAT, proxies={"http": ""}).status_code == 200
+        assert service.manage("status").returncode == 0
+    finally:
+        os.umask(before)
+        assert service.stop().returncode == 0
+
+
+def in_a_namespace(script: str, run: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A start after a shell's script in a mount namespace of its own. $1: where the service is."""
+    run.mkdir(parents=True, exist_ok=True)
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        pytest.skip("mounting a file system needs more rights")
+    start = [sys.executable, "-m", "scripts.service", "start", "--run-directory", str(run)]
+    command = ["unshare", "-m", "sh", "-ec", f'{script}; shift; exec "$@"', "sh", str(run), *start]
+    return subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True, timeout=150)
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ('mount -t tmpfs -o size=1m none "$1"', "MB of disk space in {run}, and there is less"),
+        ('mount --bind -o ro "$1" "$1"', "Read-only file system. The service keeps its files in"),
+        ("ulimit -n 40", "this user may have 40 files open, the service needs 256"),
+    ],
+)
+@pytest.mark.slow
+def test_what_the_machine_does_not_give(
+    script: str, sentence: str, archive: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    done = in_a_namespace(script, run, "--archive", str(archive), "--port", str(free_port()))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence.format(run=run) in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def fill(disk: Path) -> Path:
+    descriptor = os.open(disk / "filler", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    try:
+        with pytest.raises(OSError, match="No space"):
+            while True:
+                os.write(descriptor, bytes(4096))
+    finally:
+        os.close(descriptor)
+    return disk / "filler"
+
+
+@pytest.mark.started
+def test_a_disk_that_fills_up(int8_archive: Path, tmp_path: Path) -> None:
+    """It goes on; and what could not be started for want of room is started when there is some."""
+    service = Service(RunDirectory(tmp_path / "run"), int8_archive, free_port())
+    words = ["--archive", str(int8_archive), "--port", str(service.port)]
+    mount = 'mount -t tmpfs -o size=60m none "$1"'
+    start = in_a_namespace(mount, service.run.path, *words)
+    assert start.returncode == 0, start.stderr
+    (supervisor,) = (
+        int(process.name)
+        for process in Path("/proc").glob("[0-9]*")
+        if str(service.run.path).encode() in (process / "cmdline").read_bytes()
+        and b"--report-to" in (process / "cmdline").read_bytes()
+    )
+    disk = Path(f"/proc/{supervisor}/root{service.run.path}")
+    service.run = RunDirectory(disk)
+    try:
+        filler = fill(disk)
+        assert service.predict(CAT).status_code == 200
+        os.kill(service.child_pid("envoy"), signal.SIGKILL)
+        log = service.run.supervisor_log
+        wait_until(lambda: not service.child_pid("envoy"), 10, "the gateway has ended")
+        filler.unlink()
+        wait_until(lambda: service.child_pid("envoy"), 20, "the gateway is back")
+        wait_until(lambda: "Ready" in log.read_text() and service.is_ready(), 10, "it is ready")
+    finally:
+        os.kill(supervisor, signal.SIGTERM)
+        wait_until(lambda: not Path(f"/proc/{supervisor}").exists(), 40, "it has stopped")
+
+
+def test_a_terminal_that_is_closed(other: Service) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        command = [sys.executable, "-m", "scripts.service", "serve"]
+        command += ["--run-directory", str(other.run.path), "--port", str(other.port)]
+        os.chdir(ROOT)
+        os.execv(sys.executable, [*command, "--archive", str(other.archive)])
+    wait_until(other.is_ready, 60, "it is ready")
+    children = children_of(child)
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert other.state.status == "stopped"
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]

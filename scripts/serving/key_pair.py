@@ -29,9 +29,8 @@ def check_pair(chain: Path, private_key: Path, name: str) -> None:
                 f"{private_key} is not the key of the first certificate in {chain}. First comes "
                 f"the one for {name}, then those of the authorities that vouch for it"
             ) from None
-        raise BadPair(
-            f"{chain} and {private_key} can't be used ({error.reason or error})"
-        ) from None
+        reason = error.reason or error
+        raise BadPair(f"{chain} and {private_key} can't be used ({reason})") from None
     try:
         _names(server, chain, name)
     except ssl.SSLCertVerificationError as error:

@@ -160,8 +160,8 @@ class TorchServe:
         ]
 
     def _environment(self) -> dict[str, str]:
-        # A setting of TorchServe or Java in the user's environment would win over config.properties;
-        # and the access key is none of its business.
+        # A setting of TorchServe or Java in the user's environment would win over
+        # config.properties; and the access key is none of its business.
         environment = {
             name: value
             for name, value in variables.without(Settings, os.environ).items()

@@ -177,7 +177,7 @@ def test_killed_gateway(service: Service, tmp_path: Path) -> None:
     assert len([line for line in lines if json.loads(line)["items"][0]["class"]]) == 60
 
 
-@pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT], ids=str)
+@pytest.mark.parametrize("number", [None, signal.SIGTERM], ids=str)
 def test_stop_under_load(
     other: Service, samples: list[bytes], number: signal.Signals | None
 ) -> None:

@@ -49,19 +49,27 @@ def session(url: str) -> requests.Session:
     made = _Session()
     # Else requests takes a password for the host from ~/.netrc, instead of the access key.
     made.auth = lambda request: request
-    if _is_loopback(url):
+    if _is_here(url):
         # No proxy of the environment leads to this machine.
         made.trust_env = False
         made.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
     return made
 
 
-def _is_loopback(url: str) -> bool:
+def _is_here(url: str) -> bool:
+    """Whether the address is one of this machine's, of loopback or a network."""
     host = urlsplit(url).hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        version = ipaddress.ip_address(host).version
     except ValueError:
         return host == "localhost"
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True
 
 
 def check_address(url: str) -> None:

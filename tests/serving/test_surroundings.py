@@ -4,12 +4,15 @@ import os
 import pty
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from client.http import session
 from scripts import ROOT, SAMPLES
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
@@ -59,6 +62,22 @@ def test_an_environment_full_of_others_settings(
     finally:
         os.umask(before)
         assert service.stop().returncode == 0
+
+
+def test_no_proxy_leads_to_this_machine() -> None:
+    """A service on one of its networks' addresses asks itself, too."""
+    families = {socket.AF_INET: "http://{}:1", socket.AF_INET6: "http://[{}]:1"}
+    here = [
+        families[one.family].format(one.address)
+        for interface in psutil.net_if_addrs().values()
+        for one in interface
+        if one.family in families and "%" not in one.address
+    ]
+    assert "http://127.0.0.1:1" in here
+    for url in [*here, "http://localhost:1", "http://0.0.0.0:1"]:
+        assert not session(url).trust_env, url
+    for url in ["http://203.0.113.7", "http://pictures.test", "http://[2001:db8::1]"]:
+        assert session(url).trust_env, url
 
 
 def in_a_namespace(script: str, run: Path, *words: str) -> subprocess.CompletedProcess[str]:

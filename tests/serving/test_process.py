@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import psutil
 import pytest
 
 from scripts.serving.bounds import MAX_DEATHS, NOTHING_SUCCEEDED, READY
-from scripts.serving.process import GaveUp, Process, birth, kill_leftovers
+from scripts.serving.process import STOPPING, GaveUp, Process, birth, kill_leftovers
 from scripts.serving.readiness import end_stuck
 
 
@@ -35,6 +36,29 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     with suppress(psutil.NoSuchProcess):
         psutil.Process(child).wait(5)
     assert not psutil.pid_exists(child)
+
+
+def pending(pid: int) -> set[int]:
+    """Signals that the process has blocked, and was sent."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (mask,) = (int(line.split()[1], 16) for line in status if line.startswith("ShdPnd"))
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
+
+
+def test_what_asks_the_service_to_stop_reaches_the_supervisor_alone(tmp_path: Path) -> None:
+    async def run() -> bool:
+        process = sleeper(tmp_path)
+        await process.start()
+        assert process.pid
+        for number in STOPPING:
+            os.kill(process.pid, number)
+        assert pending(process.pid) == set(STOPPING)
+        lives = psutil.pid_exists(process.pid)
+        await process.stop_now()
+        return lives
+
+    assert asyncio.run(run())
+    assert not set(STOPPING) & signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_who_dies_again_and_again_is_given_up(tmp_path: Path) -> None:

@@ -19,15 +19,14 @@ const TYPE_OF_STATUS = {
   401: "unauthorized",
   404: "not_found",
   405: "method_not_allowed",
+  408: "incomplete_body",
   413: "body_too_large",
   415: "unsupported_format",
   421: "wrong_host",
   422: "corrupt_picture",
   429: "busy",
-  502: "unavailable",
-  503: "unavailable",
-  504: "unavailable",
 };
+const FIRST_OF_PROXIES = 502; // from here on a status means that what is behind is away, as in 522
 
 /**
  * A picture's classes with their heat maps, best first: { items, timing }, of timing in milliseconds
@@ -116,6 +115,7 @@ function isResults(answer) {
 
 function problemType(status, answer) {
   if (hasProblemText(answer?.type)) return answer.type;
+  if (status >= FIRST_OF_PROXIES) return "unavailable";
   return TYPE_OF_STATUS[status] ?? (answer === undefined ? "bad_answer" : "unexpected");
 }
 

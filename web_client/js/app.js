@@ -6,10 +6,11 @@ import { hasKey, keepKey } from "./key.js";
 import { rememberLanguage } from "./language.js";
 import { remember } from "./memory.js";
 import { Problem } from "./problem.js";
-import { add, cancel, cancelAll, clear, retry, tryNow, unlock } from "./queue.js";
+import { add, cancel, cancelAll, clear, isPending, retry, tryNow, unlock } from "./queue.js";
 import { loadSamples, sampleFile } from "./samples.js";
 import { fitFrame, previewFailed } from "./stage.js";
 import { onChange, selectedPicture, state, update } from "./store.js";
+import { filesOf } from "./transfer.js";
 import { render } from "./view.js";
 
 function on(hook, event, listener) {
@@ -20,6 +21,18 @@ function on(hook, event, listener) {
 
 function addFiles(files) {
   add(files.map((file) => ({ name: file.name, load: () => file })));
+}
+
+/** What was dropped or pasted, or a notice of this kind where there is no file in it. */
+async function addTransferred(transfer, nothing) {
+  try {
+    const found = await filesOf(transfer);
+    if (!found.length) throw new Problem(nothing);
+    add(found.map(({ name, file }) => ({ name, load: () => file })));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    update({ notice: error });
+  }
 }
 
 function addChosen({ target }) {
@@ -33,9 +46,7 @@ function drop(event) {
   if (event.target === find("key")) return;
   event.preventDefault();
   update({ dragging: false });
-  const files = [...event.dataTransfer.files];
-  if (files.length) addFiles(files);
-  else update({ notice: new Problem("nothing_dropped") });
+  addTransferred(event.dataTransfer, "nothing_dropped");
 }
 
 /** Without this a drop would open the picture in place of the page. */
@@ -52,13 +63,10 @@ function dragLeave(event) {
 }
 
 function paste(event) {
-  const files = [...(event.clipboardData?.files ?? [])];
-  if (files.length) {
-    event.preventDefault();
-    addFiles(files);
-  } else if (event.target !== find("key")) {
-    update({ notice: new Problem("nothing_pasted") });
-  }
+  const hasFiles = event.clipboardData?.files.length > 0;
+  if (!hasFiles && event.target === find("key")) return;
+  if (hasFiles) event.preventDefault();
+  addTransferred(event.clipboardData ?? new DataTransfer(), "nothing_pasted");
 }
 
 async function photograph() {
@@ -197,6 +205,13 @@ function saveCsv() {
   save("pictures.csv", asCsv(inOrder, state.topK, state.language));
 }
 
+/** The browser asks, in its own words, before it leaves pictures without their answers. */
+function askBeforeLeaving() {
+  const ask = (event) => event.preventDefault();
+  // Only while there is something to lose: some browsers keep no page with a listener for "back".
+  window.onbeforeunload = state.pictures.some(isPending) ? ask : null;
+}
+
 function cancelAllPictures() {
   cancelAll();
   find("clear").focus(); // the button disappears
@@ -255,6 +270,7 @@ on("rows", "click", actOnRow);
 on("head", "click", sortBy);
 on("cancel-all", "click", cancelAllPictures);
 on("csv", "click", saveCsv);
+on("more", "click", () => update({ more: state.more + 1 }));
 on("clear", "click", clearAll);
 for (const button of document.querySelectorAll("button[data-language]")) {
   button.addEventListener("click", switchLanguage);
@@ -274,6 +290,7 @@ onChange(() => {
   render(state);
   followAnswer();
   tendKeyField();
+  askBeforeLeaving();
 });
 performance.mark("interactive");
 update({ samples: await loadSamples() });

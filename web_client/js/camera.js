@@ -1,4 +1,4 @@
-import { encoded } from "./picture.js";
+import { encoded } from "./canvas.js";
 import { Problem } from "./problem.js";
 import { find } from "./dom.js";
 

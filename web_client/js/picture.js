@@ -1,14 +1,13 @@
 import { isAnimated } from "./animation.js";
+import { encoded } from "./canvas.js";
 import { Problem } from "./problem.js";
 
 const MAX_BYTES = 5_000_000; // the gateway's limit
 const SHORTER_SIDE = 512; // pixels: twice what the network resizes to, so nothing visible is lost
-const QUALITY = 0.9;
 const THUMB_SIDE = 160; // pixels, the shorter one of what the history keeps: about 6 kB
 /** More than this much longer than wide, or wider than long, is not drawn: the network looks at the centre. */
 export const MAX_ASPECT = 4;
 const LONG = 2; // ... and from here on the user is told so
-const TO_BLOB_LIMIT = 3_000; // milliseconds: hardened browsers may never call back
 const HEAD = 1024; // bytes in which every format shows itself
 const HEIC_BRANDS = /^(hei[cmsx]|hev[cmsx]|mif1|msf1)$/;
 
@@ -32,14 +31,23 @@ export async function checkedFormat(file) {
 }
 
 async function readHead(file) {
+  const bytes = new Uint8Array(await read(file, HEAD));
+  // One character a byte, so that strings can be compared.
+  return String.fromCharCode(...bytes);
+}
+
+async function read(file, bytes) {
   try {
-    const bytes = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
-    // One character a byte, so that strings can be compared.
-    return String.fromCharCode(...bytes);
+    return await file.slice(0, bytes).arrayBuffer();
   } catch {
     // A folder, or a file that was moved or changed since it was chosen.
     throw new Problem("unreadable", { name: file.name });
   }
+}
+
+/** A copy that stays when the file is changed, moved or, by a phone's cloud application, dropped. */
+async function inMemory(file) {
+  return new Blob([await read(file, file.size)], { type: file.type });
 }
 
 function formatOf(head) {
@@ -86,16 +94,16 @@ export async function prepared(file, format) {
   // The gateway would refuse it too, but only after the upload.
   const unchanged = () => {
     if (tooLarge) throw new Problem("body_too_large");
-    return file;
+    return inMemory(file);
   };
-  if (!bitmap) return { upload: unchanged(), notes };
+  if (!bitmap) return { upload: await unchanged(), notes };
   try {
     const { width, height } = bitmap;
     const short = Math.min(width, height);
     if (Math.max(width, height) > LONG * short) notes.push("long");
     const smaller = short > SHORTER_SIDE || tooLarge ? await jpeg(bitmap, SHORTER_SIDE) : null;
     const thumb = await jpeg(bitmap, THUMB_SIDE);
-    return { upload: smaller ?? unchanged(), width, height, thumb, notes };
+    return { upload: smaller ?? (await unchanged()), width, height, thumb, notes };
   } finally {
     bitmap.close();
   }
@@ -126,27 +134,4 @@ async function jpeg(bitmap, side) {
   const [x, y] = [(bitmap.width - width) / 2, (bitmap.height - height) / 2];
   context.drawImage(bitmap, x, y, width, height, 0, 0, canvas.width, canvas.height);
   return encoded(canvas);
-}
-
-/** Whether a canvas answered whenever it was asked. */
-let answers = true;
-
-/** A canvas as JPEG, or null. */
-export function encoded(canvas) {
-  if (!answers) return null;
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      answers = false; // nor will it the next time
-      resolve(null);
-    }, TO_BLOB_LIMIT);
-    const done = (blob) => {
-      clearTimeout(timer);
-      resolve(blob);
-    };
-    try {
-      canvas.toBlob(done, "image/jpeg", QUALITY);
-    } catch {
-      done(null);
-    }
-  });
 }

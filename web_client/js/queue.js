@@ -85,7 +85,7 @@ export function clear() {
   cancelAll();
   jobs.clear();
   forgetPictures();
-  update({ pictures: [], selected: null, pointed: null, pinned: null, notice: null });
+  update({ pictures: [], more: 0, selected: null, pointed: null, pinned: null, notice: null });
 }
 
 /** Ask the service at once whether it is back. */

@@ -21,6 +21,7 @@ export const state = {
   notice: null, // a Problem that belongs to no picture
   copied: null, // what was copied last: "json" or "curl"
   sort: { column: "order", descending: false },
+  more: 0, // how often more rows were asked for
   dragging: false,
   samples: [],
 };

@@ -6,24 +6,29 @@ import { titleOf } from "./stage.js";
 import { problemText, text } from "./strings.js";
 
 const THUMB = 44; // CSS pixels; drawn with twice as many
+const ROWS = 200; // shown at first, and more each time: of thousands each change would take long
 
 /** Rows by picture id: { row, picture, language, selected }, what each was drawn from. */
 const rows = new Map();
 
 /** The queue, its results, and the history: one list. */
 export function renderTable(state) {
-  const { pictures, language, selected, sort } = state;
+  const { pictures, language, selected, sort, more } = state;
   find("pictures").hidden = !pictures.length;
-  const ids = new Set(pictures.map(({ id }) => id));
+  const shown = sorted(pictures, sort, language).slice(0, ROWS * (1 + more));
+  const ids = new Set(shown.map(({ id }) => id));
   for (const [id, { row }] of rows) {
     if (!ids.has(id)) {
       row.remove();
       rows.delete(id);
     }
   }
-  for (const picture of pictures) drawRow(picture, language, picture.id === selected);
-  arrange(sorted(pictures, sort, language).map(({ id }) => rows.get(id).row));
+  for (const picture of shown) drawRow(picture, language, picture.id === selected);
+  arrange(shown.map(({ id }) => rows.get(id).row));
   renderHead(sort);
+  const count = Math.min(ROWS, pictures.length - shown.length);
+  find("more").hidden = !count;
+  setText(find("more"), text(language, "more", { count }));
   renderSummary(pictures, language);
 }
 

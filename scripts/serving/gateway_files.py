@@ -117,7 +117,8 @@ def names(settings: Settings) -> str:
     ours = ["localhost", settings.domain, *(settings.hosts or "").split()]
     # HOSTS allows a `*` for the first label.
     patterns = [re.escape(name).replace(r"\*", "[^.]+") for name in filter(None, ours)]
-    return f"(?i)({'|'.join(patterns)})(:[0-9]+)?|{ADDRESS}"
+    # A name may end with the root's dot (RFC 1034, 3.1).
+    return rf"(?i)({'|'.join(patterns)})\.?(:[0-9]+)?|{ADDRESS}"
 
 
 def pages() -> dict[str, Path]:

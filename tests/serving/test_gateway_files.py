@@ -33,6 +33,8 @@ def test_names_are_no_patterns(hosts: str | None) -> None:
     pattern = re.compile(names(Settings(hosts=hosts, domain="a.test")))
     for ours in ("localhost", "LOCALHOST:80", "a.test", "10.0.0.1:8000", "[::1]:8000"):
         assert pattern.fullmatch(ours)
+    assert pattern.fullmatch("a.test.:80")  # with the root's dot
+    assert not pattern.fullmatch("a.test..")
     for other in ("axtest", "a.test.evil", "b.a.test", "localhost:", "evil.test:127.0.0.1", ""):
         assert not pattern.fullmatch(other)
     for given_name in ("pictures", "pictures.lan", "x.pictures.lan"):

@@ -25,7 +25,7 @@ MODEL = "resnet18"  # where no other is named
 PATIENCE = 30.0  # seconds to go on retrying while no picture is answered
 TIMEOUT = 40.0  # seconds for one attempt
 CONNECT = 10.0  # seconds for its connection
-PAUSE = 0.5  # seconds between attempts, where the service names no time
+PAUSE = 0.5  # seconds between attempts, or more where the service says so
 TELL = 1.0  # seconds of silence that nobody needs to hear of
 
 # class is a keyword, hence the functional form.
@@ -85,42 +85,52 @@ class Classifier:
         """The picture's classes, best first. Raises ServiceError."""
         began = math.inf
         while True:
-            error: ServiceError
             try:
-                response = self.post(picture, top_k)
-            except OSError as reason:
-                error = failure(self.url, reason)
+                items = self._ask(picture, top_k)
+            except ServiceError as error:
+                if not error.passes:
+                    raise
+                now = time.monotonic()
+                began = min(began, now)
+                time.sleep(self._pause(error, began, now))
             else:
-                if response.ok and not response.is_redirect:
-                    items = _items(response)
-                    if items is None:
-                        raise not_ours(self.url)
-                    self._silence.end()
-                    return items
-                error = self._refusal(response)
-            if not error.passes:
-                # It was answered, so the service is there.
                 self._silence.end()
-                raise error
-            silence, is_told = self._silence.begin()
-            if is_told:
-                self.on_wait(error)
-            # A busy service answers others. What befalls this picture alone must end too.
-            began = min(began, time.monotonic())
-            since = silence if error.type == "busy" else min(began, silence)
-            rest = since + self.patience - time.monotonic()
-            if rest <= 0:
-                if error.type == "unreachable" and began < silence:
-                    error.type = "no_answer"  # others had theirs
-                raise error
-            time.sleep(min(rest, PAUSE if error.wait is None else error.wait))
+                return items
 
-    def _refusal(self, response: requests.Response) -> ServiceError:
-        """Who answers may repeat the key that was sent: we don't."""
+    def _ask(self, picture: bytes, top_k: int | None) -> list[Item]:
+        try:
+            response = self.post(picture, top_k)
+        except OSError as reason:
+            raise failure(self.url, reason) from reason
+        if response.ok and not response.is_redirect:
+            items = _items(response)
+            if items is None:
+                raise not_ours(self.url)
+            return items
         error = refusal(response)
+        if not error.passes:
+            self._silence.end()  # the service is there
         if self._key:
+            # Who answers may repeat the key that was sent: we don't.
             error.args = (str(error).replace(self._key, "…"),)
-        return error
+        raise error
+
+    def _pause(self, error: ServiceError, began: float, now: float) -> float:
+        """Seconds until the next attempt. Raises the error where patience is at its end.
+
+        began: when this picture failed first. now: when it failed last (time.monotonic()).
+        """
+        silence, is_told = self._silence.begin(now)
+        if is_told:
+            self.on_wait(error)
+        # A busy service answers others. What befalls this picture alone must end too.
+        since = silence if error.type == "busy" else min(began, silence)
+        rest = since + self.patience - now
+        if rest <= 0:
+            if error.type == "unreachable" and began < silence:
+                error.type = "no_answer"  # others had theirs
+            raise error
+        return min(rest, max(PAUSE, error.wait or 0.0))
 
     def post(self, picture: bytes, top_k: int | None = None) -> requests.Response:
         """One attempt, whatever comes of it. Raises OSError, of which requests' errors are."""
@@ -189,12 +199,12 @@ class _Silence:
         self._since: float | None = None
         self._is_told = False
 
-    def begin(self) -> tuple[float, bool]:
+    def begin(self, now: float) -> tuple[float, bool]:
         """When it began (time.monotonic()), and whether it is now long enough to be told, once."""
         with self._lock:
-            now = time.monotonic()
             if self._since is None:
                 self._since, self._is_told = now, False
+            self._since = min(self._since, now)  # another thread's may have been later
             tell = not self._is_told and now - self._since >= TELL
             self._is_told = self._is_told or tell
             return self._since, tell

@@ -124,6 +124,12 @@ def test_a_short_silence_is_not_told_and_a_long_one_once() -> None:
     assert [error.type for error in told] == ["unavailable"]
 
 
+def test_nobody_is_asked_without_a_pause() -> None:
+    with foreign(answer(503, b"", "Retry-After: 0")) as server:
+        assert failure(server.url, patience=1).type == "unavailable"
+    assert len(server.heads) <= 1 + 1 / classifier.PAUSE + 1
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text() | st.integers().map(str) | st.floats().map(str) | st.datetimes().map(str))
 def test_a_wait_is_bounded_whatever_the_header_says(header: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
+from handler.errors import BadTopK
 from scripts import SAMPLES
 from tests.service import Service
 from tests.web_client.browser import (
@@ -101,12 +102,13 @@ def test_an_archive_of_other_labels(page: Page) -> None:
 
 
 def test_a_model_of_few_classes(browser: Browser, service: Service) -> None:
-    """It refuses to give ten answers and is asked for fewer."""
-    body = {"code": 400, "type": "bad_top_k", "message": "x"}
+    """It refuses to give ten answers, says how many it has, and is asked for these."""
+    asked_for: list[int] = []
 
     def refuse_many(route: Route) -> None:
-        if int(route.request.headers["x-top-k"]) > 4:
-            route.fulfill(status=400, json=body)
+        asked_for.append(int(route.request.headers["x-top-k"]))
+        if asked_for[-1] > 4:
+            route.fulfill(status=400, json=BadTopK(4).as_dict())
         else:
             route.continue_()
 
@@ -115,3 +117,4 @@ def test_a_model_of_few_classes(browser: Browser, service: Service) -> None:
         choose(page, CAT)
         page.get_by_label("Answers").select_option("10")
         expect(results(page)).to_have_count(4)
+    assert asked_for == [10, 4]

@@ -56,8 +56,10 @@ export async function classify(picture, signal, onProgress) {
     throw forgetKey();
   }
   if (type === "bad_top_k" && topK > 1) {
-    // A model of few classes. Others that were sent with the same number are refused as well.
-    if (headers["X-Top-K"] === topK) topK -= 1;
+    // A model of few classes: the message says how many. Others that were sent with the same
+    // number are refused as well.
+    const most = Number(/from 1 to (\d+)/.exec(answer?.message)?.[1]);
+    if (headers["X-Top-K"] === topK) topK = most < topK ? most : topK - 1;
     return again();
   }
   const problem = new Problem(type, { status: request.status });

@@ -7,13 +7,26 @@ than one level of 255 on average.
 import io
 from typing import NamedTuple
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.PngImagePlugin import PngImageFile
 
-from handler.errors import CorruptPicture, PictureTooLarge, TooManyScans, UnsupportedFormat
+from handler.colours import eight_bit, with_usual_gamma
+from handler.errors import (
+    ClientError,
+    CorruptPicture,
+    PictureTooLarge,
+    TooManyScans,
+    UnsupportedFormat,
+    UnsupportedKind,
+)
 from handler.file_structure import has_too_many_pieces, jpeg_scans
 from handler.formats import picture_format
+from handler.kinds import refuse_unsupported
 from handler.limits import MAX_PIXELS, MAX_SCANNED_PIXELS
+from handler.orientation import stored_orientation, upright, without_exif
 from handler.resizing import RESIZE, Box
+from handler.tiff import TiffPage
 
 # Pixels. A JPEG is decoded at 1/2, 1/4 or 1/8 where its shorter side keeps at least this: the
 # decoder reduces cheaply, and leaves at least half of the reduction to the resize to RESIZE.
@@ -46,10 +59,13 @@ def open_picture(data: bytes) -> tuple[Image.Image, str]:
         raise UnsupportedFormat
     if has_too_many_pieces(data, format):
         raise CorruptPicture(format)
+    refuse_unsupported(data, format)
     # There is no end to what a damaged file makes a decoder raise (OSError, SyntaxError,
     # ValueError, struct.error, IndexError ...), and all of it means the same to the sender.
     try:
-        image = Image.open(io.BytesIO(data), formats=[format])
+        image = _opened(data, format)
+    except ClientError:
+        raise
     except Exception as error:
         raise CorruptPicture(format) from error
     if image.width * image.height > MAX_PIXELS:
@@ -65,12 +81,58 @@ def load(image: Image.Image, format: str) -> Picture:
     try:
         reduced = image.draft(image.mode, (MIN_JPEG_SIDE, MIN_JPEG_SIDE))
         size = reduced[1][2:] if reduced else image.size
-        image.load()
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-        ImageOps.exif_transpose(image, in_place=True)
-        return Picture(image, _extent(image.size, size, orientation))
+        orientation = stored_orientation(image)
+        turned = upright(_loaded(image, format), orientation)
+        return Picture(turned, _extent(turned.size, size, orientation))
+    except ClientError:
+        raise
     except Exception as error:
         raise CorruptPicture(format) from error
+
+
+def _opened(data: bytes, format: str) -> Image.Image:
+    if format == "TIFF":
+        return TiffPage(data)
+    if format == "AVIF":
+        data = without_exif(data)
+    try:
+        return Image.open(io.BytesIO(data), formats=[format])
+    except OSError as error:
+        if str(error).startswith("Unsupported BMP"):
+            what = str(error).removeprefix("Unsupported BMP")
+            raise UnsupportedKind(f"BMPs with this{what}") from error
+        raise
+
+
+def _loaded(image: Image.Image, format: str) -> Image.Image:
+    """Its first frame as browsers show it."""
+    if isinstance(image, TiffPage):
+        return image.loaded()
+    if image.info.get("default_image"):  # an APNG's, for those who don't know of frames
+        image.seek(1)
+    if isinstance(image, PngImageFile) and image.tile and "16" in str(image.tile[0].args):
+        _shorten_transparency(image)
+    frame = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
+    image.load()
+    if frame and frame != (0, 0, *image.size):
+        # Around its first frame a GIF is transparent; Pillow fills in a colour.
+        around = Image.new("RGB", image.size, "white")
+        around.paste(eight_bit(image.crop(frame)), frame[:2])
+        return around
+    if isinstance(image, PngImageFile):
+        return with_usual_gamma(image)
+    if format == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        return image.convert("RGB")  # nobody meant to be invisible everywhere
+    return image
+
+
+def _shorten_transparency(image: Image.Image) -> None:
+    """Pillow gives of 16-bit colours the high bytes, but of the transparent one all bits."""
+    colour = image.info.get("transparency")
+    if isinstance(colour, int):
+        image.info["transparency"] = colour >> 8
+    elif isinstance(colour, tuple):
+        image.info["transparency"] = tuple(part >> 8 for part in colour)
 
 
 def _extent(image: tuple[int, int], size: tuple[float, float], orientation: int | None) -> Box:

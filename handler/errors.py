@@ -156,6 +156,20 @@ class StrippedPicture(ClientError):
         )
 
 
+class UnsupportedKind(ClientError):
+    """A sound picture in a supported format, whose kind would be shown with wrong colours."""
+
+    status = 415
+    type = "unsupported_format"
+    phrase = "Unsupported Media Type"
+
+    def __init__(self, kind: str) -> None:
+        """kind: in the plural, at the beginning of the sentence."""
+        super().__init__(
+            f"{kind} are not supported. Save the picture as a JPEG or PNG and send that."
+        )
+
+
 class CorruptPicture(ClientError):
     status = 422
     type = "corrupt_picture"

@@ -22,7 +22,7 @@ def has_too_many_pieces(data: bytes, format: str) -> bool:
         case "PNG":
             return _png_has_too_many(data)
         case "JPEG":
-            return sum(1 for _ in islice(_jpeg_segments(data), MAX_PIECES + 1)) > MAX_PIECES
+            return sum(1 for _ in islice(jpeg_segments(data), MAX_PIECES + 1)) > MAX_PIECES
         case "GIF":
             return _gif_has_too_many(data)
         case "TIFF":
@@ -33,7 +33,7 @@ def has_too_many_pieces(data: bytes, format: str) -> bool:
 def jpeg_scans(data: bytes) -> int:
     """How many times, at most, the decoder goes over a JPEG's pixels."""
     components, progressive = 0, False
-    for marker, at in islice(_jpeg_segments(data), MAX_PIECES):
+    for marker, at in islice(jpeg_segments(data), MAX_PIECES):
         if marker in START_OF_FRAME:
             components, progressive = int.from_bytes(data[at + 7 : at + 8]), marker & 3 == 2
         # Where the first scan has all components, the decoder stops after it.
@@ -47,7 +47,7 @@ def jpeg_scans(data: bytes) -> int:
     return data.count(bytes([0xFF, START_OF_SCAN]))
 
 
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
     """Marker and place of a JPEG's segments up to its first scan (ITU T.81, B.1.1).
 
     Markers without a length and bytes between them have the marker 0.

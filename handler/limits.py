@@ -19,3 +19,9 @@ MAX_PIECES = 5_000
 
 # The same for sub-blocks of GIF, of at most 255 bytes: a harmless comment of 5 MB has 20,000.
 MAX_GIF_BLOCKS = 5 * MAX_PIECES
+
+# Pages of a TIFF that are looked through for one that is no thumbnail.
+MAX_TIFF_PAGES = 16
+
+# Pixels of a TIFF's tile, for which the decoder takes memory whole. They may go beyond the picture.
+MAX_TILE_PIXELS = 16_000_000

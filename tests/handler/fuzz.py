@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
+import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
@@ -31,6 +32,8 @@ from handler.payload import Payload
 from handler.preprocessing import Preprocessor
 from handler.request import Prepared, Request, prepare, read
 from scripts import ROOT
+from tests.handler.pictures import bmp
+from tests.handler.tiffs import big_tiff, tiff
 
 SLOW = 2.0  # seconds of CPU
 FORM = "multipart/form-data; boundary=x"
@@ -68,7 +71,7 @@ def seeds() -> list[Input]:
         (ramp.convert("1"), "TIFF", {"compression": "group4"}),
         (colour, "AVIF", frames),
     ]
-    pictures = []
+    pictures = rare()
     for image, format, how in options:
         file = io.BytesIO()
         image.save(file, format, **how)  # type: ignore[arg-type]
@@ -85,6 +88,22 @@ def seeds() -> list[Input]:
         found.append((fields.encode(), "application/x-www-form-urlencoded", ""))
         found.append((text.encode(), "text/plain", ""))
     return found
+
+
+def rare() -> list[bytes]:
+    """Pictures of kinds that Pillow does not write."""
+    colour = Image.linear_gradient("L").resize((40, 30)).convert("RGB")
+    ramp = colour.convert("L")
+    deep = np.asarray(ramp)[..., None].astype(np.uint32) << 24
+    return [
+        tiff(deep, order=">", tile=16, deflated=True),
+        tiff(deep.astype(np.int32).repeat(2, 0), 0, more={274: (6,)}),
+        tiff((deep >> 16).astype(np.uint16).repeat(2, -1), more={338: (2,)}),
+        tiff(np.asarray(colour), 2, planar=True, more={254: (1,)}),
+        tiff(np.asarray(ramp)[..., None] >> 4, 3, bits=4, more={320: tuple(range(0, 65536, 1366))}),
+        big_tiff(np.asarray(colour), ">"),
+        bmp(np.asarray(colour.convert("RGBA")), 32, 124, (0xFF0000, 0xFF00, 0xFF, 0xFF000000)),
+    ]
 
 
 def mutated(source: random.Random, known: list[Input]) -> Input:

@@ -74,6 +74,20 @@ def png(samples: NDArray[np.unsignedinteger], colour_type: int, transparency: by
     )
 
 
+def bmp(pixels: NDArray[Any], bits: int, header: int = 40, masks: tuple[int, ...] = ()) -> bytes:
+    """The lowest row first. pixels: [height, width, ...], a row's bytes; masks: of BITFIELDS."""
+    height, width = pixels.shape[:2]
+    rows = b"".join(row.tobytes() + bytes(-row.nbytes % 4) for row in pixels[::-1])
+    if header == 12:
+        head = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        compression = 3 if masks else 0
+        head = struct.pack("<IiiHHII16x", header, width, height, 1, bits, compression, len(rows))
+        head = (head + struct.pack(f"<{len(masks)}I", *masks)).ljust(header, b"\0")
+    start = 14 + len(head)
+    return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + head + rows
+
+
 def rgb(planes: Planes) -> Pixels:
     """What the network would see of a picture with these colours."""
     return network_input(Image.fromarray(planes.round().clip(0, 255).astype(np.uint8)))

@@ -16,6 +16,14 @@ from PIL import Image
 from scripts import ROOT
 from scripts.serving.torchserve import WORKER_MEMORY, tunables
 from tests.handler.pictures import chunk, png_header, saved
+from tests.handler.tiff_bombs import (
+    TIFF_PICTURE,
+    number,
+    tiff,
+    tiff_nested,
+    tiff_thumbnails,
+    tiff_tile,
+)
 
 LIMIT = 5_000_000  # bytes, of a body
 pytestmark = pytest.mark.undisturbed
@@ -87,41 +95,6 @@ def gif_comments(blocks: int) -> bytes:
     return plain[:start] + filled(comment) + plain[start:]
 
 
-def tiff(entries: list[tuple[int, int, int, bytes]], next_directory: int = 0) -> bytes:
-    """One directory of entries (tag, type, count, value of 4 bytes) at byte 8."""
-    body = b"".join(struct.pack("<HHI4s", *entry) for entry in sorted(entries))
-    directory = struct.pack("<H", len(entries)) + body + struct.pack("<I", next_directory)
-    return b"II*\0" + struct.pack("<I", 8) + directory
-
-
-def number(value: int) -> bytes:
-    return struct.pack("<I", value)
-
-
-TIFF_PICTURE = [
-    (256, 4, 1, number(8)),
-    (257, 4, 1, number(8)),
-    (258, 3, 1, number(8)),
-    (259, 3, 1, number(1)),
-    (262, 3, 1, number(1)),
-    (273, 4, 1, number(8)),
-    (277, 3, 1, number(1)),
-    (278, 4, 1, number(8)),
-    (279, 4, 1, number(64)),
-]
-
-
-def tiff_nested(depth: int) -> bytes:
-    """Directories of EXIF inside of each other, 18 bytes each."""
-    first = tiff([*TIFF_PICTURE, (34665, 4, 1, number(8 + 2 + 10 * 12 + 4))])
-    start = len(first)
-    nested = b"".join(
-        struct.pack("<HHHI4sI", 1, 34665, 4, 1, number(start + (i + 1) * 18), 0)
-        for i in range(depth)
-    )
-    return first + nested + bytes(64)
-
-
 ZEROS = zlib.compress(bytes(64 * MEGABYTE), 9)  # 65 kB
 
 REFUSED: dict[str, Callable[[], bytes]] = {
@@ -137,6 +110,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     ),
     "TIFF of 65,535 tags": lambda: tiff([(i, 4, 1, number(1)) for i in range(65_535)]),
     "TIFF directory that follows itself": lambda: tiff(TIFF_PICTURE[:2], 8),
+    "TIFF tile of 40,000 x 40,000": lambda: tiff_tile(40_000) + ZEROS,
     "JPEG of very many scans": lambda: jpeg_scans(7_000, 7_000, 10_000),
     "JPEG of very many scans behind a restart": lambda: behind_restart(
         jpeg_scans(7_000, 7_000, 10_000)
@@ -153,6 +127,10 @@ EITHER: dict[str, Callable[[], bytes]] = {
     "BMP with a header of 5 MB": lambda: (
         b"BM" + bytes(8) + number(LIMIT) + number(40) + bytes(LIMIT - 20)
     ),
+    "TIFF of 4,000 colour maps": lambda: (
+        tiff([*TIFF_PICTURE, *[(320, 3, 3 << 16, number(8))] * 4_000]) + bytes(400_000)
+    ),
+    "TIFF of 16 thumbnails with colour maps": lambda: tiff_thumbnails(16),
     "TIFF of 100,000 nested directories": lambda: tiff_nested(100_000),
     "PNG text that unpacks to 64 MB, 70 times": lambda: png(
         filled(chunk(b"zTXt", b"a\0\0" + ZEROS))

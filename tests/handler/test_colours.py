@@ -1,6 +1,8 @@
 """Colour spaces and depths that become 8 bits, each compared with a formula of its own."""
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -8,11 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from handler.colours import eight_bit
 from handler.decoding import decode
 from handler.resizing import network_input
 from tests.handler.pictures import (
     Planes,
     assert_close,
+    chunk,
     noise,
     noisy_planes,
     rgb,
@@ -51,7 +55,7 @@ def test_deep_pictures_scale_to_eight_bits(values: NDArray[Any], format: str) ->
     assert np.array_equal(through(Image.fromarray(values), format), expected)
 
 
-@pytest.mark.parametrize(("value", "seen"), [(np.nan, 0), (-np.inf, 0), (np.inf, 255), (1e9, 255)])
+@pytest.mark.parametrize(("value", "seen"), [(np.nan, 0), (-np.inf, 0), (np.inf, 255)])
 def test_floats_beyond_any_picture(value: float, seen: int) -> None:
     pixels = through(Image.fromarray(np.full((9, 9), value, np.float32)), "TIFF")
     assert np.unique(pixels).tolist() == [seen]
@@ -177,3 +181,28 @@ def test_orientation_in_other_modes(mode: str, orientation: int) -> None:
         ink.repeat(3, -1) if mode == "L" else (255 - ink[..., :3]) * (255 - ink[..., 3:]) / 255
     )
     assert_close(through(image, "TIFF", exif=exif), rgb(expected), 1)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+@pytest.mark.parametrize("gamma", [1.0, 0.55556, 0.45455])
+def test_a_png_of_another_gamma(mode: str, gamma: float) -> None:
+    """gAMA (PNG specification, 11.3.2.2): light is the level to the power of 1 / gamma."""
+    levels = noisy_planes(260, 270)
+    data = saved(Image.fromarray(levels).convert(mode), "PNG")
+    data = data[:33] + chunk(b"gAMA", struct.pack(">I", round(gamma * 1e5))) + data[33:]
+    # A curve of 1 / 2.2 lies within a few levels of sRGB's, except in the deepest shadows.
+    expected = (levels / 255) ** (1 / gamma / 2.2) * 255
+    shown = np.asarray(eight_bit(decode(data).image).convert("L")).astype(float)
+    assert np.abs(shown - expected)[levels > 20].max() < 7
+    unchanged = np.array_equal(shown, levels)
+    assert unchanged == (gamma == 0.45455)
+
+
+@pytest.mark.parametrize("chunks", [[b"sRGB"], [b"iCCP"]], ids=str)
+def test_gamma_comes_last(chunks: list[bytes]) -> None:
+    contents = {b"sRGB": b"\0", b"iCCP": b"x\0\0" + zlib.compress(b"profile")}
+    levels = noisy_planes(260, 270)
+    data = saved(Image.fromarray(levels), "PNG")
+    more = b"".join(chunk(kind, contents[kind]) for kind in chunks)
+    data = data[:33] + more + chunk(b"gAMA", struct.pack(">I", 100000)) + data[33:]
+    assert np.array_equal(np.asarray(decode(data).image), levels)

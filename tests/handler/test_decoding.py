@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,18 @@ from handler.decoding import decode
 from handler.errors import ClientError, CorruptPicture, PictureTooLarge, UnsupportedFormat
 from handler.limits import MAX_PIXELS
 from handler.resizing import Pixels, network_input
+from scripts import SAMPLES
 from tests.handler.pictures import (
     FORMATS,
     LOSSLESS,
+    bmp,
     gradient,
     noise,
     png_header,
     saved,
     through,
 )
+from tests.service import SHARED
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -122,3 +126,38 @@ def test_large_jpegs_are_decoded_at_a_fraction(
     difference = np.abs(network_input(*picture).astype(int) - by_full_decoding(data))
     assert difference.mean() < 1
     assert (difference.max() == 0) == (reduction == 1)
+
+
+@pytest.mark.parametrize("header", [56, 108, 124])
+def test_a_bmp_that_is_transparent_everywhere_is_opaque(header: int) -> None:
+    """Writers leave the fourth byte at zero and say that it is alpha."""
+    colours = np.asarray(noise(61, 47))[..., ::-1]
+    for alpha in (np.zeros(61), np.arange(61)):
+        pixels = np.dstack([colours, np.tile(alpha, (47, 1))]).astype(np.uint8)
+        image = decode(bmp(pixels, 32, header, (0xFF0000, 0xFF00, 0xFF, 0xFF000000))).image
+        assert image.mode == ("RGBA" if alpha.any() else "RGB")
+        assert np.array_equal(np.asarray(image.convert("RGB")), colours[..., ::-1])
+
+
+CASES = SHARED / "cases"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in sorted(CASES.glob("*.*")) if p.suffix != ".md"], ids=lambda p: p.name
+)
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_pictures_that_others_got_wrong(path: Path) -> None:
+    """All of them show the sample of a cat, in colours or in grey, or say what they are."""
+    cat = Image.open(SAMPLES / "cat.jpg").convert("RGB")
+    if path.name == "o6_xmp.jpg":  # lies on its side, and nothing but XMP says so
+        cat = cat.transpose(Image.Transpose.ROTATE_90)
+    try:
+        pixels = network_input(*decode(path.read_bytes()))
+    except ClientError as error:
+        assert error.status == 415
+        assert path.name.startswith("tif_")
+        return
+    grey = np.ptp(pixels, axis=-1).max() == 0
+    expected = network_input(cat.convert("L") if grey else cat)
+    assert np.corrcoef(pixels.ravel(), expected.ravel())[0, 1] > 0.98
+    assert abs(pixels.mean() - expected.mean()) < 2

@@ -65,7 +65,13 @@ def deep_with_a_transparent_colour(channels: int) -> bytes:
     return png(samples, {1: 0, 3: 2}[channels], samples[0, 0].astype(">u2").tobytes())
 
 
+def with_late_exif() -> bytes:
+    plain = saved(CAT, "PNG")
+    return plain[:-12] + chunk(b"eXIf", TURNED["little-endian"]) + plain[-12:]
+
+
 PNGS: dict[str, bytes] = {
+    "EXIF behind the pixels": with_late_exif(),
     **{f"mode {mode}": saved(CAT.convert(mode), "PNG") for mode in ("1", "L", "LA", "P", "RGB")},
     **{f"palette of {n}": saved(CAT.quantize(n), "PNG", transparency=1) for n in (2, 4, 16, 256)},
     **{f"16-bit of {n}": deep_with_a_transparent_colour(n) for n in (1, 3)},

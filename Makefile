@@ -54,7 +54,7 @@ checked-for-packaging: ; $(call check,packaging)
 checked-for-work: ; $(call check,work)
 checked-names: ; $(call check,)
 
-.PHONY: serve start stop status scale versions rollout rollback trace
+.PHONY: serve start stop status scale versions rollout rollback default unload rotate-keys trace
 # Certificates from Let's Encrypt need a client.
 ACME := $(if $(DOMAIN),$(if $(CERTIFICATE),,.venv/.installed-acme))
 
@@ -84,6 +84,15 @@ rollout: checked-names .venv/.installed ## replace the served archive with anoth
 
 rollback: checked-names .venv/.installed ## go back to the version the last rollout replaced
 	@$(RUN) scripts.manage rollback
+
+default: checked-names .venv/.installed ## make a loaded version the default: make default VERSION=2.0
+	@$(RUN) scripts.manage default
+
+unload: checked-names .venv/.installed ## unload a version that is not the default: make unload VERSION=2.0
+	@$(RUN) scripts.manage unload
+
+rotate-keys: checked-names .venv/.installed ## new keys while it runs; the access key before stays valid for 10 minutes
+	@$(RUN) scripts.manage rotate-keys
 
 trace: checked-names .venv/.installed ## where a request's time goes; for past requests: make trace ARGS='--slowest 3'
 	@$(RUN) scripts.trace $(ARGS)

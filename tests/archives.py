@@ -19,7 +19,9 @@ def rebuilt(archive: Path, output: Path, version: str, **replaced: bytes) -> Pat
     return output
 
 
-def with_fault(archive: Path, output: Path, ending: bytes, statement: str) -> Path:
+def with_fault(
+    archive: Path, output: Path, ending: bytes, statement: str, version: str = "1.0"
+) -> Path:
     """The archive, but a picture that ends so meets the statement before it is decoded."""
     with zipfile.ZipFile(archive) as contents:
         source = contents.read(PREPROCESSING).decode()
@@ -31,4 +33,4 @@ def faulty(self, data):
     return _preprocess(self, data)
 Preprocessor.__call__ = faulty
 """
-    return rebuilt(archive, output, "1.0", preprocessing_py=source.encode())
+    return rebuilt(archive, output, version, preprocessing_py=source.encode())

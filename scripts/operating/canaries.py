@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.classifier import Classifier, Item
+from client.classifier import Classifier
 from client.errors import ServiceError
 from scripts import SAMPLES
 from scripts.serving.bounds import CANARY
@@ -43,7 +43,7 @@ class Canaries:
             raise ServiceError(
                 "bad_expected", f"{self._bounds.expected} has no answers for {', '.join(missing)}"
             )
-        return [answers[picture.name][0]["class_id"] for picture in self._pictures]
+        return [answers[picture.name] for picture in self._pictures]
 
     def try_out(self, version: str, expected: Sequence[int] | None) -> None:
         """Raises ServiceError where the version is too slow or, unless None, not as expected."""
@@ -85,16 +85,20 @@ class Canaries:
 def find_canaries(folder: Path) -> list[Path]:
     pictures = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".png"))
     if not pictures:
-        raise ServiceError("no_canaries", f"There are no JPEGs or PNGs in {folder}")
+        raise ServiceError("no_canaries", f"There are no JPEGs or PNGs to be read in {folder}")
     return pictures
 
 
-def read_answers(path: Path) -> dict[str, list[Item]]:
-    """The items of each file, by name, from lines that classify.py --json wrote."""
+def read_answers(path: Path) -> dict[str, int]:
+    """The best class_id of each file, by name, from lines that classify.py --json wrote."""
     try:
         lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        return {Path(line["file"]).name: line["items"] for line in lines if "items" in line}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {
+            Path(line["file"]).name: int(line["items"][0]["class_id"])
+            for line in lines
+            if "items" in line
+        }
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise ServiceError(
             "bad_expected",
             f"{path} can't be read as answers. Write them: "

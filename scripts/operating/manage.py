@@ -1,23 +1,25 @@
-"""Operate a running service: show its status, scale it, roll out other archives.
+"""Operate a running service: show its status, scale it, roll out other archives, renew its keys.
 
 TorchServe's keys are read from where the service keeps them. Exit status: 0 on success, 1 on
-failure.
+failure, 128 and its number where a signal ended it (Ctrl-C: 130).
 """
 
 import argparse
+import math
 import os
+import signal
 import sys
-from dataclasses import replace
+import time
 from pathlib import Path
 from typing import Any
 
 from client.errors import ServiceError
 from scripts import SAMPLES
+from scripts.operating import rollout as moves
 from scripts.operating.canaries import Bounds
-from scripts.operating.rollout import Rollout, one_change_at_a_time, set_default
+from scripts.operating.change import ENDING
+from scripts.operating.keys import GRACE, renew_access_key, renew_torchserve_keys
 from scripts.operating.status import WATCH, show
-from scripts.serving.archives import model_of
-from scripts.serving.management import Management
 from scripts.serving.run_directory import DEFAULT, RunDirectory
 from scripts.serving.settings import MOST_WORKERS, Settings
 from scripts.serving.variables import BadSetting, variables
@@ -26,16 +28,27 @@ from scripts.serving.variables import BadSetting, variables
 def main() -> int:
     options = parse_arguments()
     run = RunDirectory(options.run_directory.resolve())
+    for number in ENDING - {signal.SIGINT}:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        return COMMANDS[options.command](run, options)
+        status = COMMANDS[options.command](run, options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who reads, as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except (ServiceError, BadSetting) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # another user's service
         print(f"{options.command}: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:  # the way to end --watch
-        return 0 if getattr(options, "watch", False) else 130
+    except KeyboardInterrupt:
+        if getattr(options, "watch", False):  # the way to end it
+            return 0
+        print(f"{options.command}: interrupted. See: make versions", file=sys.stderr)
+        return 130
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -56,12 +69,45 @@ def parse_arguments() -> argparse.Namespace:
         )
     )
     add_canaries(
-        commands.add_parser("rollback", help="go back to the version the last rollout replaced")
+        commands.add_parser("rollback", help="go back to the version that was the default before")
     )
     commands.add_parser("versions", help="loaded versions, and the one a rollback would restore")
-    command = commands.add_parser("default", help="make a loaded version the default")
-    command.add_argument("version")
+    for name, words in {
+        "default": "make a loaded version the default",
+        "unload": "unload a version that is not the default",
+    }.items():
+        command = commands.add_parser(name, help=words)
+        command.add_argument("version", nargs="?", help="default: VERSION")
+    command = commands.add_parser(
+        "rotate-keys", help="new keys: of TorchServe, and the access key where there is one"
+    )
+    command.description = (
+        "The new access key is ACCESS_KEY, in the environment, or else a random one. It is written "
+        "into the service's folder, for its user alone."
+    )
+    command.add_argument(
+        "--grace",
+        type=number(0, 7 * 86400),
+        default=GRACE,
+        metavar="SECONDS",
+        help="for which the access key before stays valid (default: %(default)g)",
+    )
     return parser.parse_args()
+
+
+def number(least: float, most: float = math.inf) -> Any:
+    """An option's type."""
+
+    def read(text: str) -> float:
+        try:
+            if least <= (value := float(text)) <= most:
+                return value
+        except ValueError:
+            pass
+        bounds = f"from {least:g} to {most:g}" if most < math.inf else f"of at least {least:g}"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number {bounds}")
+
+    return read
 
 
 def add_rollout(command: argparse.ArgumentParser) -> None:
@@ -73,7 +119,7 @@ def add_rollout(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--agreement",
-        type=float,
+        type=number(0, 1),
         default=Bounds.agreement,
         metavar="SHARE",
         help="of canary pictures with the expected best class, at least (default: %(default)s)",
@@ -92,17 +138,17 @@ def add_canaries(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--latency",
-        type=float,
+        type=number(0),
         default=Bounds.latency,
         metavar="SECONDS",
         help="limit for the slowest canary picture (default: %(default)s)",
     )
 
 
-def given(options: argparse.Namespace, field: str, question: str) -> Any:
+def given(options: argparse.Namespace, field: str, question: str = "") -> Any:
     """A setting of the command line, else of the environment. Raises BadSetting, ServiceError."""
     one = next(one for one in variables(Settings) if one.field == field)
-    if (text := getattr(options, field)) is not None:
+    if (text := getattr(options, field, None)) is not None:
         return one.read(text, one.name)
     if one.name in os.environ:
         return one.read(os.environ[one.name], one.name)
@@ -115,11 +161,7 @@ def status(run: RunDirectory, options: argparse.Namespace) -> int:
 
 def scale(run: RunDirectory, options: argparse.Namespace) -> int:
     workers = given(options, "workers", "How many workers? make scale WORKERS=3")
-    management = Management.of(run)
-    with one_change_at_a_time(run):
-        management.scale(workers)
-        # So that it has as many after TorchServe was restarted.
-        run.record(replace(run.changes(), workers=workers))
+    moves.scale(run, workers)
     print(f"The service has {workers} worker{'s' if workers > 1 else ''}")
     return 0
 
@@ -127,7 +169,7 @@ def scale(run: RunDirectory, options: argparse.Namespace) -> int:
 def rollout(run: RunDirectory, options: argparse.Namespace) -> int:
     archive = given(options, "archive", "Which archive? make rollout ARCHIVE=new.mar")
     bounds = Bounds(options.canaries, options.expected, options.agreement, options.latency)
-    rollout = Rollout(run)
+    rollout = moves.Rollout(run)
     version = rollout.roll_out(archive, bounds, options.beside)
     if options.beside:
         print(f"Version {version} answers at /predictions/{rollout.state.model}/{version}")
@@ -137,26 +179,52 @@ def rollout(run: RunDirectory, options: argparse.Namespace) -> int:
 
 
 def rollback(run: RunDirectory, options: argparse.Namespace) -> int:
-    version = Rollout(run).roll_back(Bounds(options.canaries, latency=options.latency))
+    version = moves.Rollout(run).roll_back(Bounds(options.canaries, latency=options.latency))
     print(f"Version {version} is serving again")
     return 0
 
 
 def list_versions(run: RunDirectory, _: argparse.Namespace) -> int:
-    management = Management.of(run)
-    default = management.default()["modelVersion"]
-    for version in management.versions():
-        mark = "default" if version["modelVersion"] == default else "loaded"
-        print(f"{version['modelVersion']:10} {mark:10} {version['modelUrl']}")
-    if previous := run.changes().previous:
-        replaced = model_of(run.model_store / previous).version
-        print(f"{replaced:10} {'replaced':10} {previous}")
+    rows = moves.versions(run)
+    for version, mark, archive in rows:
+        print(f"{version:10} {mark:10} {archive}")
+    if "unrecorded" in (mark for _, mark, _ in rows):
+        print(
+            "unrecorded: a command is at work on it, or did not finish; the next scale, rollout, "
+            "rollback, default or unload puts it right"
+        )
     return 0
 
 
+def the_version(options: argparse.Namespace) -> str:
+    """Raises ServiceError."""
+    version: str | None = options.version or os.environ.get("VERSION")
+    if not version:
+        raise ServiceError("not_given", f"Which version? make {options.command} VERSION=2.0")
+    return version
+
+
 def default(run: RunDirectory, options: argparse.Namespace) -> int:
-    set_default(run, options.version)
-    print(f"Version {options.version} is the default")
+    version = the_version(options)
+    moves.set_default(run, version)
+    print(f"Version {version} is the default. To undo: make rollback")
+    return 0
+
+
+def unload(run: RunDirectory, options: argparse.Namespace) -> int:
+    version = the_version(options)
+    moves.unload(run, version)
+    print(f"Version {version} is no longer loaded")
+    return 0
+
+
+def rotate_keys(run: RunDirectory, options: argparse.Namespace) -> int:
+    new = given(options, "access_key") if "ACCESS_KEY" in os.environ else None
+    if path := renew_access_key(run, new, options.grace):
+        until = time.strftime("%H:%M:%S", time.localtime(time.time() + options.grace))
+        print(f"The new access key is in {path}. The one before is valid until {until}", flush=True)
+    renew_torchserve_keys(run)
+    print("TorchServe has new keys")
     return 0
 
 
@@ -167,4 +235,6 @@ COMMANDS = {
     "rollback": rollback,
     "versions": list_versions,
     "default": default,
+    "unload": unload,
+    "rotate-keys": rotate_keys,
 }

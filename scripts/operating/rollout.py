@@ -1,33 +1,30 @@
-"""Another archive in the place of the one that is served, without a request lost.
+"""Which version is served, changed without a request lost.
 
-The new version is loaded beside the old one and has to prove itself on canary pictures before it
-becomes the default; until then, and whenever something fails, the old one serves.
+A new version is loaded beside the others and has to prove itself on canary pictures. Up to there
+nothing is recorded, so whatever ends the command, it is unloaded again; then the new state is
+recorded, and from there on it comes about (scripts/operating/change.py). docs/operations.md has the
+table of states and moves.
 """
 
-import fcntl
-import os
+import filecmp
 import shutil
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from client.errors import ServiceError
 from scripts.operating.canaries import Bounds, Canaries
+from scripts.operating.change import archive_of, archives_of, change
 from scripts.serving.archives import model_of
-from scripts.serving.bounds import DRAIN
-from scripts.serving.management import Management, Version, running
+from scripts.serving.management import Management, running
 from scripts.serving.run_directory import Changes, RunDirectory
-
-DRAIN_POLL = 0.1  # seconds
 
 
 class Rollout:
     def __init__(self, run: RunDirectory) -> None:
         """Raises ServiceError where no archive can be rolled out."""
         self.run = run
-        self.management = Management.of(run)
         self.state = running(run)
         if not self.state.settings.model_api:
             raise ServiceError(
@@ -46,149 +43,145 @@ class Rollout:
             raise ServiceError(
                 "other_model", f"{archive} holds model {model}; this service has {self.state.model}"
             )
-        with one_change_at_a_time(self.run):
-            canaries = Canaries(self.run, self.state, bounds)
-            kept = self._keep(archive, version)
-            try:
-                default = self.management.default()["modelVersion"]
-                expected = canaries.expected(default)
-                self._load(kept.name, version, canaries, expected)
-                if not beside:
-                    self.management.set_default(version)
-            except ServiceError as error:
-                kept.unlink()
-                raise self._unload_failed(version, error) from error
+        canaries = Canaries(self.run, self.state, bounds)
+        with change(self.run) as management:
+            kept = self._keep(archive, version, management, beside)
+            expected = canaries.expected(management.default()["modelVersion"])
+            self._try(kept, version, management, canaries, expected)
+            before = self.run.changes()
             if beside:
-                loaded = archives_of(self.management)
-                archives = tuple(with_first(loaded, default))
-                self.run.record(replace(self.run.changes(), archives=archives))
+                self.run.record(replace(before, archives=(*before.archives, kept)))
             else:
-                self._retire(default, version)
-            return version
+                self.run.record(promoted(before, kept, management))
+        return version
 
     def roll_back(self, bounds: Bounds) -> str:
-        """Make the version that was replaced last the default again. Raises ServiceError."""
-        with one_change_at_a_time(self.run):
-            previous = self.run.changes().previous
-            if previous is None:
+        """Make the version that was the default before the default again. Raises ServiceError."""
+        canaries = Canaries(self.run, self.state, bounds)
+        with change(self.run) as management:
+            before = self.run.changes()
+            if before.previous is None:
                 raise ServiceError("no_previous", "There is no rollout to undo")
-            version = model_of(self.run.model_store / previous).version
-            try:
-                default = self.management.default()["modelVersion"]
-                # It need not answer as the one that is taken back; it has to answer.
-                self._load(previous, version, Canaries(self.run, self.state, bounds), None)
-                self.management.set_default(version)
-            except ServiceError as error:
-                raise self._unload_failed(version, error) from error
-            self._retire(default, version)
-            return version
+            version = model_of(self.run.model_store / before.previous).version
+            if archives_of(management).get(version, before.previous) != before.previous:
+                raise ServiceError(
+                    "version_exists",
+                    f"Another archive is loaded as version {version}. Unload it first: "
+                    f"make unload VERSION={version}",
+                )
+            # It need not answer as the one that is taken back; it has to answer.
+            self._try(before.previous, version, management, canaries, None)
+            stays = before.previous in before.archives  # then only the default was changed
+            self.run.record(promoted(before, before.previous, management, stays))
+        return version
 
-    def _keep(self, archive: Path, version: str) -> Path:
-        """A copy in the model store, under a name that is its version's alone."""
-        loaded = archives_of(self.management)
-        if version in loaded:
-            raise ServiceError(
-                "version_exists",
-                f"Version {version} is already loaded. Build the archive with another version: "
-                "make archive VERSION=1.1",
-            )
-        kept = self.run.model_store / f"{self.state.model}-{version}.mar"
-        if kept.name in loaded.values() or kept.name == self.run.changes().previous:
-            raise ServiceError(
-                "version_exists", f"{kept.name} is already in the model store; use rollback"
-            )
-        partial = kept.with_suffix(".partial")
-        shutil.copyfile(archive, partial)
-        return partial.replace(kept)
+    def _keep(self, archive: Path, version: str, management: Management, beside: bool) -> str:
+        """The name of its copy in the model store, which is there already where it is loaded."""
+        store, loaded = self.run.model_store, archives_of(management)
+        if kept := loaded.get(version):
+            if not filecmp.cmp(archive, store / kept, shallow=False):
+                raise ServiceError(
+                    "version_exists",
+                    f"Another archive is already loaded as version {version}. Build this one as "
+                    "another: make archive VERSION=1.1",
+                )
+            if beside or kept == self.run.changes().archives[0]:
+                raise ServiceError("version_exists", f"Version {version} is already loaded")
+            return kept
+        stem = f"{self.state.model}-{version}"
+        names = (f"{stem}-{n}.mar" if n else f"{stem}.mar" for n in count())
+        kept = next(name for name in names if not (store / name).exists())
+        shutil.copyfile(archive, store / kept)
+        return kept
 
-    def _load(
-        self, archive: str, version: str, canaries: Canaries, expected: Sequence[int] | None
+    def _try(
+        self,
+        archive: str,
+        version: str,
+        management: Management,
+        canaries: Canaries,
+        expected: Sequence[int] | None,
     ) -> None:
-        """Beside what serves, with as many workers; and try it."""
-        self.management.register(archive, len(self.management.default()["workers"]))
-        canaries.try_out(version, expected)
-
-    def _unload_failed(self, version: str, error: ServiceError) -> ServiceError:
-        """Returns the error, with what it leaves."""
+        """Load it, where it is not, with as many workers as serve; ask it about the canaries."""
         try:
-            if version in archives_of(self.management):
-                self.management.unregister(version)
-        except ServiceError as failure:
-            # TorchServe is gone: it comes back without this version.
-            if failure.type != "unreachable":
-                raise
-        return ServiceError(error.type, f"{error}. The previous version keeps serving")
-
-    def _retire(self, old: str, new: str) -> None:
-        """Unload a version that is the default no more, when it has answered its requests."""
-        loaded = archives_of(self.management)
-        workers = len(self._version(new)["workers"])
-        changes = Changes(workers, tuple(with_first(loaded, new)), loaded[old])
-        self.run.record(changes)
-        self._drain(old)
-        del loaded[old]
-        changes = replace(changes, archives=tuple(with_first(loaded, new)))
-        self.run.record(changes)
-        try:
-            self.management.unregister(old)
+            if version not in archives_of(management):
+                management.register(archive, version, len(management.default()["workers"]))
+            canaries.try_out(version, expected)
         except ServiceError as error:
-            # TorchServe is gone: it comes back with what is recorded.
-            if error.type != "unreachable":
-                raise
-        for archive in self.run.model_store.glob("*.mar"):
-            if archive.name not in (*changes.archives, changes.previous):
-                archive.unlink()
-
-    def _drain(self, version: str) -> None:
-        """Until its requests, to which no more are added, are answered."""
-        deadline = time.monotonic() + DRAIN
-        while self._version(version)["jobQueueStatus"]["pendingRequests"]:
-            if time.monotonic() > deadline:
-                return  # the gateway asks the new version
-            time.sleep(DRAIN_POLL)
-        # What waits no more is at the workers; they answer this only after it.
-        for _ in self._version(version)["workers"]:
-            self.management.model_card(version)
-
-    def _version(self, version: str) -> Version:
-        return next(v for v in self.management.versions() if v["modelVersion"] == version)
-
-
-@contextmanager
-def one_change_at_a_time(run: RunDirectory) -> Iterator[None]:
-    """Of what is loaded and how often. Raises ServiceError."""
-    descriptor = os.open(run.path / "rollout.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            sentence = str(error).rstrip(".")
             raise ServiceError(
-                "busy", "Another rollout or change is in progress; wait until it has finished"
-            ) from None
-        yield
-    finally:
-        os.close(descriptor)
+                error.type, f"{sentence}. The previous version keeps serving"
+            ) from error
 
 
 def set_default(run: RunDirectory, version: str) -> None:
-    """Make a loaded version the default. Raises ServiceError."""
-    management = Management.of(run)
-    with one_change_at_a_time(run):
-        loaded = archives_of(management)
-        if version not in loaded:
+    """Make a loaded version the default; the one that was stays loaded. Raises ServiceError."""
+    with change(run) as management:
+        archive = _loaded(run, management, version)
+        before = run.changes()
+        if archive != before.archives[0]:
+            run.record(promoted(before, archive, management, stays=True))
+
+
+def unload(run: RunDirectory, version: str) -> None:
+    """A version that is not the default. Raises ServiceError."""
+    with change(run) as management:
+        archive = _loaded(run, management, version)
+        before = run.changes()
+        if archive == before.archives[0]:
             raise ServiceError(
-                "no_version",
-                f"There is no version {version}; loaded: {', '.join(sorted(loaded))}",
+                "is_default",
+                f"Version {version} is the default: roll out another, or make one the default "
+                "that is loaded (make versions)",
             )
-        management.set_default(version)
-        run.record(replace(run.changes(), archives=tuple(with_first(loaded, version))))
+        others = tuple(other for other in before.archives if other != archive)
+        run.record(replace(before, archives=others))
 
 
-def archives_of(management: Management) -> dict[str, str]:
-    """The archive of each loaded version."""
-    return {v["modelVersion"]: Path(v["modelUrl"]).name for v in management.versions()}
+def scale(run: RunDirectory, workers: int) -> None:
+    """So many for the default version, now and after a restart. Raises ServiceError."""
+    with change(run) as management:
+        had = len(management.default()["workers"])
+        before = replace(run.changes(), workers=had)
+        run.record(replace(before, workers=workers))
+        try:
+            management.scale(workers)
+        except ServiceError:
+            run.record(before)
+            raise
 
 
-def with_first(loaded: dict[str, str], version: str) -> list[str]:
-    """The archives, that of `version` first: TorchServe makes the first the default."""
-    return [loaded[version], *(name for other, name in loaded.items() if other != version)]
+def promoted(before: Changes, archive: str, management: Management, stays: bool = False) -> Changes:
+    """With `archive` as the default. stays: the one that was remains loaded."""
+    old = before.archives[0]
+    others = [one for one in before.archives if one != archive and (stays or one != old)]
+    workers = len(management.default()["workers"])
+    return replace(before, archives=(archive, *others), previous=old, workers=workers)
+
+
+def _loaded(run: RunDirectory, management: Management, version: str) -> str:
+    """The archive of a loaded version. Raises ServiceError where it is not loaded."""
+    loaded = archives_of(management)
+    if version in loaded:
+        return loaded[version]
+    previous = run.changes().previous
+    if previous and model_of(run.model_store / previous).version == version:
+        way = "it was replaced, and make rollback brings it back"
+    else:
+        way = f"loaded: {', '.join(sorted(loaded))}"
+    raise ServiceError("no_version", f"Version {version} is not loaded; {way}")
+
+
+def versions(run: RunDirectory) -> list[tuple[str, str, str]]:
+    """Version, what it is, and its archive; the one that a rollback would load comes last."""
+    management, changes = Management.of(run), run.changes()
+    default = management.default()["modelVersion"]
+    rows = []
+    for one in management.versions():
+        version, archive = one["modelVersion"], archive_of(one)
+        mark = "loaded" if archive in changes.archives else "unrecorded"
+        rows.append((version, "default" if version == default else mark, archive))
+    previous = changes.previous
+    if previous and previous not in changes.archives:
+        rows.append((model_of(run.model_store / previous).version, "replaced", previous))
+    return rows

@@ -6,6 +6,7 @@ import time
 from typing import Any, NotRequired, TypedDict
 
 from client.classifier import Classifier
+from scripts.operating.change import archive_of
 from scripts.serving.admin import Admin, Unreachable
 from scripts.serving.bounds import STATUS
 from scripts.serving.management import Management, Queue, running
@@ -32,6 +33,7 @@ class VersionStatus(TypedDict):
     workers: list[WorkerStatus]
     jobQueueStatus: Queue
     default: bool
+    recorded: bool  # False: a command is at work on it, or did not finish
     model_card: NotRequired[dict[str, Any]]
 
 
@@ -55,14 +57,20 @@ def status_of(run: RunDirectory) -> Status:
     host = state.settings.domain
     ready = Classifier(state.local_url, timeout=STATUS, host=host).is_ready()
     default = management.default()["modelVersion"]
+    recorded = run.changes().archives
     versions: list[VersionStatus] = []
     for version in management.versions():
         name = version["modelVersion"]
         workers: list[WorkerStatus] = [
             {**worker, "pss": pss(worker["pid"])} for worker in version["workers"]
         ]
-        described: VersionStatus = {**version, "workers": workers, "default": name == default}  # type: ignore[typeddict-item]
-        if ready:  # a worker must answer for it
+        described: VersionStatus = {
+            **version,  # type: ignore[typeddict-item]
+            "workers": workers,
+            "default": name == default,
+            "recorded": archive_of(version) in recorded,
+        }
+        if ready and described["recorded"]:  # a worker must answer for it
             described["model_card"] = management.model_card(name)
         versions.append(described)
     return {"url": state.url, "ready": ready, "queues": _queues(run), "versions": versions}
@@ -112,7 +120,7 @@ def _queue_in_words(name: str, queue: Waiting) -> str:
 def _version_in_words(version: VersionStatus) -> str:
     queue = version["jobQueueStatus"]
     card = version.get("model_card")
-    mark = "  default" if version["default"] else ""
+    mark = "  default" if version["default"] else "" if version["recorded"] else "  unrecorded"
     lines = [f"{version['modelName']} {version['modelVersion']}  {version['modelUrl']}{mark}"]
     if card:
         weights, classes = card["weights"], card["labels"]["classes"]

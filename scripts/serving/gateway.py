@@ -57,6 +57,7 @@ class Gateway:
         self._acme = acme
         files = acme.files if acme else settings.certificate_files
         self._certificate = Certificate(run, settings.domain or "", files)
+        self._keys: list[str] = []  # that it accepts
         self._reopens = False
         self._logs = [run.logs / "gateway.log", run.logs / "access.log"]
         command = [str(ENVOY), "-c", str(run.gateway / "envoy.json")]
@@ -73,10 +74,17 @@ class Gateway:
             await self._acme.first()
         self._certificate.hand_over()
         gateway_files.write_nodes(self._run, self._ports["INFERENCE"])
+        self._configure()
+
+    def _configure(self) -> None:
+        self._keys = self._valid_keys()
         gateway_files.write_configuration(self._settings, self._run, self._model, self._ports)
 
+    def _valid_keys(self) -> list[str]:
+        return self._run.changes().access_keys(self._settings.access_key)
+
     async def after_start(self) -> None:
-        """Keep the queues' bounds, the logs and the certificate what they should be."""
+        """Keep the queues' bounds, the logs, the certificate and the keys what they should be."""
         order = Order(self._admin, self._in_work, self._nudge_large)
         reached = time.monotonic()
         while True:
@@ -93,6 +101,8 @@ class Gateway:
 
     def _look(self, order: Order) -> None:
         self._certificate.hand_over()
+        if self._keys != self._valid_keys():
+            self._configure()
         order.keep(time.monotonic())
         aside = [put_aside(log) for log in self._logs]
         if any(aside) or self._reopens:

@@ -43,7 +43,11 @@ TYPES = {  # of the page's files; others, such as an editor's, are not published
 def write_configuration(
     settings: Settings, run: RunDirectory, model: str, ports: Mapping[str, int]
 ) -> Path:
-    """Envoy's bootstrap. ports: of METRICS (where the gateway shows its own) and SUPERVISOR."""
+    """Envoy's bootstrap, and the routes, which know the access keys that are valid now.
+
+    ports: of METRICS (where the gateway shows its own) and SUPERVISOR.
+    """
+    keys = run.changes().access_keys(settings.access_key)
     values = {
         **_bounds(),
         "HOST": settings.host,
@@ -53,8 +57,7 @@ def write_configuration(
         "DOMAIN": settings.domain,
         "REDIRECT": settings.certificate and settings.port == HTTPS_PORT,
         "ALT_SVC": f'h3=":{settings.port}"; ma=86400' if settings.domain else None,
-        "ACCESS_KEY": settings.access_key,
-        "KEY_PATTERN": re.escape(settings.access_key or ""),
+        "KEYS": "|".join(map(re.escape, keys)),
         "ACCESS_LOG": settings.access_log,
         "MODEL": model,
         "MODEL_PATTERN": re.escape(model),
@@ -67,8 +70,10 @@ def write_configuration(
         "METRICS_PORT": ports["METRICS"],
         "SUPERVISOR_PORT": ports["SUPERVISOR"],
     }
+    bootstrap = filled(TEMPLATE, values)
+    _write(run, "routes", bootstrap.pop("routes"))
     path = run.gateway / "envoy.json"
-    write_atomically(path, json.dumps(filled(TEMPLATE, values), indent=1))
+    write_atomically(path, json.dumps(bootstrap, indent=1))
     return path
 
 

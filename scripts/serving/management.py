@@ -1,5 +1,6 @@
 """TorchServe's management API, on this machine and with its own key."""
 
+import time
 from typing import Any, NotRequired, Self, TypedDict
 
 import requests
@@ -8,6 +9,8 @@ from client.errors import ServiceError
 from client.http import cause, refusal, session
 from scripts.serving.bounds import MANAGEMENT
 from scripts.serving.run_directory import RunDirectory, State
+
+POLL = 0.1  # seconds between two looks whether workers are ready
 
 
 class Worker(TypedDict):
@@ -50,7 +53,7 @@ class Management:
         """That of the service that runs in `run`. Raises ServiceError where there is none."""
         state, key = running(run), run.key("management")
         if key is None:
-            raise ServiceError("not_running", "TorchServe is still starting. Try again in a moment")
+            raise ServiceError("starting", "TorchServe is still starting. Try again in a moment")
         return cls(state.management, key, state.model, timeout)
 
     def versions(self) -> list[Version]:
@@ -71,12 +74,18 @@ class Management:
         answer: list[Version] = self._call("GET", f"/models/{self.model}")
         return answer[0]
 
-    def scale(self, workers: int) -> None:
-        """Returns when the default version has that many workers."""
-        path = f"/models/{self.model}"
-        self._call("PUT", path, min_worker=workers, max_worker=workers, synchronous="true")
+    def version(self, version: str) -> Version:
+        answer: list[Version] = self._call("GET", f"/models/{self.model}/{version}")
+        return answer[0]
 
-    def register(self, archive: str, workers: int) -> None:
+    def scale(self, workers: int, version: str | None = None) -> None:
+        """Returns when the version (None: the default one) has that many workers, all ready."""
+        version = version or self.default()["modelVersion"]
+        path = f"/models/{self.model}/{version}"
+        self._call("PUT", path, min_worker=workers, max_worker=workers, synchronous="false")
+        self._wait_for_workers(version, workers)
+
+    def register(self, archive: str, version: str, workers: int) -> None:
         """Load an archive of the model store; returns when its workers are ready."""
         self._call(
             "POST",
@@ -84,7 +93,29 @@ class Management:
             url=archive,
             model_name=self.model,
             initial_workers=workers,
-            synchronous="true",
+            synchronous="false",
+        )
+        self.scale(workers, version)  # the archive's own number comes first
+
+    def _wait_for_workers(self, version: str, workers: int) -> None:
+        """Not by TorchServe itself, whose one thread would answer no prediction meanwhile."""
+        deadline = time.monotonic() + MANAGEMENT
+        loading: dict[str, int] = {}  # the first process of each that was never ready
+        while time.monotonic() < deadline:
+            found = self.version(version)["workers"]
+            if len(found) == workers and all(one["status"] == "READY" for one in found):
+                return
+            for one in found:
+                if one["status"] == "READY" or one["pid"] <= 0:
+                    continue
+                if loading.setdefault(one["id"], one["pid"]) != one["pid"]:
+                    raise ServiceError(
+                        "not_loaded",
+                        f"Version {version} can't be loaded: its worker ended. worker.log says why",
+                    )
+            time.sleep(POLL)
+        raise ServiceError(
+            "not_loaded", f"Version {version} was not loaded within {MANAGEMENT:.0f} s"
         )
 
     def unregister(self, version: str) -> None:
@@ -112,7 +143,7 @@ def running(run: RunDirectory) -> State:
     if state := run.running_state():
         return state
     if run.is_running():
-        raise ServiceError("not_running", "The service is still starting. Try again in a moment")
+        raise ServiceError("starting", "The service is still starting. Try again in a moment")
     state = run.state()
     why = state.last_words if state else ""
     raise ServiceError("not_running", f"The service is not running{why}. Start it: make start")

@@ -17,6 +17,7 @@ from scripts.serving.bounds import DEATHS_WINDOW, MAX_DEATHS, PROCESS_STOP
 
 # What asks the service to stop. Service managers and containers send it to every process at once.
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+RENEW = signal.SIGUSR1  # tells the supervisor to start TorchServe anew, for new keys
 
 logger = logging.getLogger("supervisor")
 
@@ -135,6 +136,11 @@ class Process:
         self.kill()
         if self._process:
             await self._process.wait()
+
+    def restart(self) -> None:
+        """Because somebody wants it: not one of the deaths after which it is given up."""
+        self._deaths.clear()
+        self.kill()
 
     def kill(self) -> None:
         """With all that it started: TorchServe's workers belong to its group."""

@@ -7,6 +7,7 @@ import os
 import shutil
 import struct
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
@@ -30,11 +31,20 @@ _held: set[Path] = set()
 
 @dataclass(frozen=True)
 class Changes:
-    """What operators changed since the start, and TorchServe forgets when it ends."""
+    """What operators want of a service that runs, whatever becomes of its processes."""
 
     workers: int | None = None  # of the default version
     archives: tuple[str, ...] = ()  # loaded from the model store, the default version's first
-    previous: str | None = None  # the archive that the last rollout or rollback replaced
+    previous: str | None = None  # the archive of the version that was the default before
+    access_key: str | None = None  # None: as at the start
+    old_access_key: str | None = None  # valid as well
+    old_until: float = 0.0  # time.time()
+
+    def access_keys(self, at_start: str | None) -> list[str]:
+        """Those that are valid now, the newest first."""
+        newest = self.access_key or at_start
+        old = self.old_access_key if time.time() < self.old_until else None
+        return [key for key in (newest, old) if key]
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,11 @@ class RunDirectory:
     @property
     def model_store(self) -> Path:
         return self.path / "model_store"
+
+    @property
+    def access_key(self) -> Path:
+        """The one that clients send, where it was renewed: for whoever hands it out."""
+        return self.path / "access_key"
 
     @property
     def targets(self) -> Path:
@@ -211,6 +226,7 @@ class RunDirectory:
         settings = recorded["settings"]
         for name in ("archive", "certificate", "private_key"):
             settings[name] = settings[name] and Path(settings[name])
+        settings["access_key"] = self.changes().access_key or settings["access_key"]
         return State(**recorded | {"settings": Settings(**settings)})
 
     def running_state(self) -> State | None:

@@ -153,7 +153,8 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
             kill_leftovers(before.children)
         for old in run.logs.glob("*.out"):
             old.unlink()
-        run.record(Changes())
+        run.record(Changes(archives=(settings.archive.name,)))
+        run.access_key.unlink(missing_ok=True)
         check_limits(settings, run)
         has_http3 = settings.domain is not None  # it is for TLS
         with closing(Door(settings.host, settings.port, has_http3)), run.fresh_scratch():

@@ -20,7 +20,7 @@ from scripts.serving.bounds import GATEWAY_CHECK, READY, WRITE_AGAIN
 from scripts.serving.exporter import Exporter
 from scripts.serving.gateway import Gateway
 from scripts.serving.ports import Claims
-from scripts.serving.process import STOPPING, GaveUp, Process, birth
+from scripts.serving.process import RENEW, STOPPING, GaveUp, Process, birth
 from scripts.serving.readiness import Readiness
 from scripts.serving.run_directory import RunDirectory, State, Status, write_atomically
 from scripts.serving.settings import Settings
@@ -85,6 +85,7 @@ class Supervisor:
         for number in STOPPING:
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(RENEW, self.torchserve.process.restart)
         self.say("starting")
         self._write_targets()
         self.status_page.start()

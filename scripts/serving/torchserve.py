@@ -83,8 +83,7 @@ class TorchServe:
 
     async def before_start(self) -> None:
         """The archives it had, no old key, no leftovers of another."""
-        archives = self._run.changes().archives or (self._archive.name,)
-        load = ",".join(f"{self._model}={archive}" for archive in archives)
+        load = ",".join(f"{self._model}={archive}" for archive in self._run.changes().archives)
         self.process.environment["TS_LOAD_MODELS"] = load
         gateway_files.write_key(self._run, "none")
         self._run.keys.unlink(missing_ok=True)

@@ -86,7 +86,7 @@ def test_nothing_is_lost_while_it_changes(
 
         for archive, reason in {
             wrong: "expected best class on",
-            archives["no handler"]: "Failed to start workers",
+            archives["no handler"]: "its worker ended",
         }.items():
             done = service.manage("rollout", str(archive), "--latency", "10")
             assert done.returncode == 1
@@ -154,7 +154,7 @@ def test_beside(open_service: Service, int8_archive: Path, tmp_path: Path) -> No
     assert service.manage("default", "1.0").returncode == 0
     done = service.manage("default", "9.9")
     assert done.returncode == 1
-    assert "There is no version 9.9; loaded: 1.0, 5.0" in done.stderr
+    assert "Version 9.9 is not loaded; loaded: 1.0, 5.0" in done.stderr
 
 
 def test_bounds(open_service: Service, int8_archive: Path, tmp_path: Path) -> None:

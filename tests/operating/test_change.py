@@ -1,0 +1,202 @@
+"""A rollout that is interrupted at each of its steps: the next command puts right what it left."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from client.errors import ServiceError
+from scripts import ROOT, SAMPLES
+from scripts.serving.management import Management
+from scripts.serving.ports import free_port
+from scripts.serving.run_directory import RunDirectory
+from tests.archives import with_fault
+from tests.service import Service, wait_until
+
+SLOW = b"slow"
+CAT = (SAMPLES / "cat.jpg").read_bytes()
+STATEMENT = "import time; time.sleep(2)"
+
+
+@pytest.fixture(scope="module")
+def open_service(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One that takes other archives, and takes its time for pictures that end so."""
+    archive = with_fault(
+        int8_archive, tmp_path_factory.mktemp("a") / "resnet18-int8.mar", SLOW, STATEMENT
+    )
+    service = Service(RunDirectory(tmp_path_factory.mktemp("run")), archive, free_port())
+    assert service.start("--model-api").returncode == 0
+    yield service
+    assert service.stop().returncode == 0
+
+
+@pytest.fixture(scope="module")
+def new(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("new") / "new.mar"
+    return with_fault(int8_archive, path, SLOW, STATEMENT, "2.0")
+
+
+@pytest.fixture(scope="module")
+def canaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("canaries")
+    (folder / "cat.jpg").write_bytes(CAT + SLOW)
+    return folder
+
+
+def states(service: Service) -> dict[str, list[str]]:
+    """The states of each loaded version's workers."""
+    return {
+        one["modelVersion"]: [worker["status"] for worker in one["workers"]]
+        for one in service.versions()
+    }
+
+
+def default(service: Service) -> str:
+    try:
+        return Management.of(service.run).default()["modelVersion"]
+    except ServiceError:  # TorchServe is away
+        return ""
+
+
+def store(service: Service) -> set[str]:
+    return {path.name for path in service.run.model_store.iterdir()}
+
+
+# What can be seen from outside when a rollout of 2.0 has come so far.
+BEFORE: dict[str, Callable[[Service], bool]] = {
+    "copied": lambda service: len(store(service)) > 1,
+    "loading": lambda service: "2.0" in states(service),
+    "canaries": lambda service: "READY" in states(service).get("2.0", []),
+}
+AFTER: dict[str, Callable[[Service], bool]] = {
+    "recorded": lambda service: service.run.changes().previous is not None,
+    "draining": lambda service: default(service) == "2.0" and "1.0" in states(service),
+}
+
+
+@pytest.fixture
+def interrupted(
+    open_service: Service, new: Path, canaries: Path
+) -> Iterator[Callable[[str, int], int]]:
+    """Rolls out until that step and sends that signal; returns the exit status."""
+    service = open_service
+
+    def run(step: str, number: int) -> int:
+        assert (list(states(service)), len(store(service))) == (["1.0"], 1)
+        command = [sys.executable, "-m", "scripts.manage"]
+        command += ["--run-directory", str(service.run.path), "rollout", str(new)]
+        with subprocess.Popen(
+            [*command, "--canaries", str(canaries), "--latency", "20"],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as rollout:
+            if step == "draining":  # the old version has something to do
+                wait_until(lambda: BEFORE["canaries"](service), 30, "canaries are asked")
+                for _ in range(2):
+                    threading.Thread(target=service.predict, args=(CAT + SLOW,)).start()
+            wait_until(lambda: (BEFORE | AFTER)[step](service), 60, f"it is {step}")
+            rollout.send_signal(number)
+            status = rollout.wait(60)
+            assert rollout.stderr
+            assert "Traceback" not in rollout.stderr.read()
+        return status
+
+    yield run
+    if default(service) == "2.0":
+        assert service.manage("rollback").returncode == 0
+    # So that the next one finds it as this one did.
+    service.run.record(type(service.run.changes())(archives=(service.archive.name,)))
+    assert service.manage("scale", "1").returncode == 0
+
+
+QUICK = [("canaries", signal.SIGINT), ("loading", signal.SIGTERM)]
+
+
+@pytest.mark.parametrize(
+    ("step", "number"),
+    [
+        pytest.param(step, number, marks=() if (step, number) in QUICK else pytest.mark.long)
+        for step in BEFORE
+        for number in (signal.SIGINT, signal.SIGTERM)
+    ],
+)
+def test_interrupted_it_leaves_nothing(
+    open_service: Service, interrupted: Callable[[str, int], int], step: str, number: int
+) -> None:
+    service, before = open_service, open_service.run.changes()
+    assert interrupted(step, number) == 128 + number
+    assert list(states(service)) == ["1.0"]
+    assert store(service) == {service.archive.name}
+    assert service.run.changes() == before
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("step", AFTER)
+def test_interrupted_too_late_it_is_done(
+    open_service: Service, interrupted: Callable[[str, int], int], step: str
+) -> None:
+    # Between the record and the mask for signals there is a moment.
+    assert interrupted(step, signal.SIGINT) in (0, 130)
+    assert (list(states(open_service)), default(open_service)) == (["2.0"], "2.0")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(step, marks=() if step in ("canaries", "draining") else pytest.mark.long)
+        for step in BEFORE | AFTER
+    ],
+)
+def test_what_a_killed_one_left_is_put_right(
+    open_service: Service, interrupted: Callable[[str, int], int], step: str
+) -> None:
+    service = open_service
+    assert interrupted(step, signal.SIGKILL) == -signal.SIGKILL
+    wanted, other = ("1.0", "2.0") if step in BEFORE else ("2.0", "1.0")
+    if step in ("canaries", "draining"):
+        for command in ("versions", "status"):
+            lines = service.manage(command).stdout.splitlines()
+            assert "unrecorded" in next(line for line in lines if f"{other} " in line)
+    done = service.manage("scale", "1")
+    assert done.returncode == 0, done.stderr
+    if step in ("canaries", "draining"):
+        assert f"version {other} was unloaded" in done.stderr
+    assert (list(states(service)), default(service)) == ([wanted], wanted)
+    assert len(store(service)) == (1 if step in BEFORE else 2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("step", BEFORE | AFTER)
+def test_a_new_torchserve_has_what_is_recorded(
+    open_service: Service, interrupted: Callable[[str, int], int], step: str
+) -> None:
+    service = open_service
+    interrupted(step, signal.SIGKILL)
+    wanted = "1.0" if step in BEFORE else "2.0"
+    java = service.child_pid("java")
+    os.kill(java, signal.SIGKILL)
+    wait_until(lambda: service.child_pid("java") not in (0, java), 20, "TorchServe is back")
+    wait_until(lambda: states(service) == {wanted: ["READY"]}, 30, "it has the recorded version")
+    assert service.predict(CAT).status_code == 200
+
+
+def test_one_at_a_time(open_service: Service, new: Path, canaries: Path) -> None:
+    service = open_service
+    command = [sys.executable, "-m", "scripts.manage", "--run-directory", str(service.run.path)]
+    command += ["rollout", str(new), "--canaries", str(canaries), "--latency", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as rollout:
+        wait_until(lambda: BEFORE["loading"](service), 30, "it is loading")
+        for other in (["scale", "2"], ["default", "2.0"], ["unload", "2.0"], ["rotate-keys"]):
+            done = service.manage(*other)
+            assert done.returncode == 1
+            assert "in progress" in done.stderr
+        _, sentence = rollout.communicate(timeout=60)
+    assert rollout.returncode == 1
+    assert sentence.endswith("the limit is 0 s. The previous version keeps serving\n")
+    assert list(states(service)) == ["1.0"]

@@ -145,6 +145,7 @@ class Load:
     service: Service
     pictures: list[bytes]
     clients: int = 8
+    access_key: str | None = None
     answers: list[Answer] = field(default_factory=list)
     readiness: list[tuple[float, int]] = field(default_factory=list)  # time, status of /ready
 
@@ -165,6 +166,8 @@ class Load:
 
     def _client(self, number: int) -> None:
         with requests.Session() as session:
+            if self.access_key:
+                session.headers["Authorization"] = f"Bearer {self.access_key}"
             while not self._stop.is_set():
                 picture = self.pictures[(number + len(self.answers)) % len(self.pictures)]
                 outcome: object

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import requests
+
 from client.classifier import Classifier
 from client.errors import ServiceError
 from scripts import SAMPLES
@@ -41,15 +43,16 @@ def renew_access_key(run: RunDirectory, new: str | None, grace: float) -> Path |
         if new == old:
             raise ServiceError("same_key", "ACCESS_KEY is the key that the service has already")
         key = new or secrets.token_hex(16)
-        write_atomically(run.access_key, f"{key}\n")
         until = time.time() + grace
         changes = replace(run.changes(), access_key=key, old_access_key=old, old_until=until)
         run.record(changes)
         classifier = Classifier(
             state.local_url, state.model, access_key=key, host=state.settings.domain
         )
-        picture = PICTURE.read_bytes()
-        wait_until(lambda: classifier.post(picture).status_code != 401, STATUS, "the gateway", run)
+        try:
+            wait_until(lambda: accepted(classifier), STATUS, "The gateway", run)
+        finally:  # who reads it there finds one that is accepted
+            write_atomically(run.access_key, f"{key}\n")
     return run.access_key
 
 
@@ -66,6 +69,13 @@ def renew_torchserve_keys(run: RunDirectory) -> None:
             "TorchServe",
             run,
         )
+
+
+def accepted(classifier: Classifier) -> bool:
+    try:
+        return classifier.post(PICTURE.read_bytes()).status_code != 401
+    except requests.RequestException:  # the gateway is just starting
+        return False
 
 
 def tell_supervisor(run: RunDirectory, state: State) -> None:

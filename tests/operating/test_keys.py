@@ -1,0 +1,113 @@
+"""New keys in a running service, under 20 plain clients that retry nothing."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from scripts import SAMPLES
+from scripts.serving.ports import free_port
+from scripts.serving.run_directory import RunDirectory
+from tests.service import Load, Service, wait_until
+
+CAT = (SAMPLES / "cat.jpg").read_bytes()
+FIRST, SECOND = "first-key-" * 4, "second.key+" * 46  # the other as long as one can be, nearly
+
+
+@pytest.fixture(scope="module")
+def locked(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = Service(RunDirectory(tmp_path_factory.mktemp("run")), int8_archive, free_port())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACCESS_KEY", FIRST)
+        assert service.start().returncode == 0
+    yield service
+    assert service.stop().returncode == 0
+
+
+def status(service: Service, key: str) -> int:
+    return service.predict(CAT, headers={"Authorization": f"Bearer {key}"}).status_code
+
+
+def torchserve_keys(service: Service) -> dict[str, str]:
+    return {kind: one["key"] for kind, one in json.loads(service.run.keys.read_text()).items()}
+
+
+class Careful(threading.Thread):
+    """A client that reads the key before each request, from where operators are told it is."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__()
+        self.service, self.statuses, self.ends = service, list[int](), threading.Event()
+
+    def run(self) -> None:
+        while not self.ends.is_set():
+            path = self.service.run.access_key
+            key = path.read_text().strip() if path.exists() else FIRST
+            self.statuses.append(status(self.service, key))
+
+
+def test_rotation(locked: Service, samples: list[bytes]) -> None:
+    """Neither who keeps the old key nor who reads the new one loses anything."""
+    service, before = locked, torchserve_keys(locked)
+    careful = Careful(service)
+    with Load(service, samples, clients=20, access_key=FIRST) as load:
+        load.go_on(40)
+        careful.start()
+        done = service.manage("rotate-keys", "--grace", "300")
+        assert done.returncode == 0, done.stderr
+        load.go_on(40)
+        careful.ends.set()
+        careful.join(60)
+    load.report("keys rotated")
+    assert load.lost() == []
+    assert set(careful.statuses) == {200}
+    after = torchserve_keys(service)
+    assert set(after) == {"management", "inference", "API"}
+    assert not set(after.values()) & set(before.values())
+    path = service.run.access_key
+    new = path.read_text().strip()
+    assert str(path) in done.stdout
+    assert new not in done.stdout + done.stderr
+    assert path.stat().st_mode & 0o077 == 0
+    assert (status(service, new), status(service, FIRST), status(service, "x")) == (200, 200, 401)
+    # A new gateway knows both.
+    gateway = service.child_pid("envoy")
+    os.kill(gateway, signal.SIGKILL)
+    wait_until(lambda: service.child_pid("envoy") not in (0, gateway), 20, "it is started again")
+    wait_until(lambda: answers(service), 20, "it answers")
+    assert (status(service, new), status(service, FIRST)) == (200, 200)
+
+
+def test_a_given_key_and_a_short_grace(locked: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = locked
+    old = service.state.settings.access_key
+    assert old
+    monkeypatch.setenv("ACCESS_KEY", SECOND)
+    done = service.manage("rotate-keys", "--grace", "0")
+    assert done.returncode == 0, done.stderr
+    assert status(service, SECOND) == 200
+    wait_until(lambda: status(service, old) == 401, 10, "the old one has ended")
+    # `make start` compares with the key that is valid now.
+    assert "already running at" in service.start().stdout
+    monkeypatch.setenv("ACCESS_KEY", FIRST)
+    assert "a different access key" in service.start().stderr
+    monkeypatch.setenv("ACCESS_KEY", SECOND)
+    assert "the service has already" in service.manage("rotate-keys").stderr
+    monkeypatch.setenv("ACCESS_KEY", "short")
+    done = service.manage("rotate-keys")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "a key has 16 or more" in done.stderr
+    monkeypatch.delenv("ACCESS_KEY")
+    assert service.manage("status").returncode == 0
+
+
+def answers(service: Service) -> bool:
+    try:
+        return requests.get(f"{service.url}/ready", timeout=10).ok
+    except requests.RequestException:
+        return False

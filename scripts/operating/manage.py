@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from client.errors import ServiceError
 from scripts import SAMPLES
@@ -23,6 +23,13 @@ from scripts.operating.status import WATCH, show
 from scripts.serving.run_directory import DEFAULT, RunDirectory
 from scripts.serving.settings import MOST_WORKERS, Settings
 from scripts.serving.variables import BadSetting, variables
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage of every option."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(1, f"{self.prog.split()[-1]}: {message}. See --help\n")
 
 
 def main() -> int:
@@ -52,7 +59,7 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--run-directory", type=Path, default=DEFAULT, help="default: %(default)s")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("status", help="versions, workers and their state")

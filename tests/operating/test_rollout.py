@@ -34,6 +34,7 @@ def archives(
         ),
         "nowhere": folder / "nothing.mar",
         "text": ROOT / "README.md",
+        "directory": folder,
         "same version": archive,
     }
 
@@ -124,6 +125,7 @@ def test_a_rollout_outlives_torchserve(open_service: Service, samples: list[byte
     ("name", "reason"),
     [
         ("text", "not a TorchServe archive"),
+        ("directory", "not a TorchServe archive"),
         ("nowhere", "There is no"),
         ("same version", "Version 1.0 is already loaded"),
     ],
@@ -167,8 +169,14 @@ def test_bounds(open_service: Service, int8_archive: Path, tmp_path: Path) -> No
     done = open_service.manage("rollout", str(archive), "--expected", str(expected))
     assert done.returncode == 1
     assert "has no answers for astronaut.jpg" in done.stderr
-    done = open_service.manage("rollout", str(archive), "--canaries", str(tmp_path))
-    assert "no JPEGs or PNGs" in done.stderr
+    for options, reason in {
+        ("--canaries", str(tmp_path)): "no JPEGs or PNGs",
+        ("--canaries", str(tmp_path / "nowhere")): "no JPEGs or PNGs",
+        ("--expected", str(tmp_path)): "can't be read as answers",
+    }.items():
+        done = open_service.manage("rollout", str(archive), *options)
+        assert reason in done.stderr
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
 
 
 def test_off_by_default(service: Service, int8_archive: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from client.errors import ServiceError
 from scripts.serving.bounds import DRAIN, READY
-from scripts.serving.management import Management, Version
+from scripts.serving.management import Management, Version, running
 from scripts.serving.run_directory import RunDirectory
 
 POLL = 0.1  # seconds
@@ -45,7 +45,17 @@ def change(run: RunDirectory) -> Iterator[Management]:
 
 @contextmanager
 def one_at_a_time(run: RunDirectory) -> Iterator[None]:
-    """Raises ServiceError where another command is at work. Its end, however it ends, lets go."""
+    """Raises ServiceError where nothing runs, or another command is at work.
+
+    The end of the process, however it ends, lets go.
+    """
+    running(run)
+    if not run.changes().archives:
+        raise ServiceError(
+            "other_version",
+            "This service was started by another version of these commands. To change it: "
+            "make stop, make start",
+        )
     descriptor = os.open(run.path / "rollout.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

@@ -36,7 +36,7 @@ def manage(run: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_one_sentence(tmp_path: Path, arguments: str, reason: str) -> None:
-    done = manage(tmp_path, *arguments.split())
+    done = manage(tmp_path / "no service", *arguments.split())
     assert (done.returncode, done.stdout) == (1, "")
     assert reason in done.stderr
     assert len(done.stderr.splitlines()) == 1

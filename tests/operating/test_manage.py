@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from scripts import ROOT
-from scripts.serving.run_directory import RunDirectory, State
-from scripts.serving.settings import Settings
 from tests.service import Service
 
 COMMAND = [sys.executable, "-m", "scripts.manage", "--run-directory"]
@@ -40,33 +38,6 @@ def test_one_sentence(tmp_path: Path, arguments: str, reason: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert reason in done.stderr
     assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("status", "reason", "words"),
-    [
-        ("failed", "TorchServe ended 5 times. See /x/torchserve.out", "it gave up at 20"),
-        ("ready", None, "its supervisor was killed, or this machine restarted. See "),
-        ("stopped", None, "The service is not running. Start it: make start"),
-    ],
-)
-def test_why_nothing_runs(tmp_path: Path, status: str, reason: str | None, words: str) -> None:
-    state = State(
-        status=status,  # type: ignore[arg-type]
-        pid=1,
-        model="resnet18",
-        **dict.fromkeys(("url", "local_url", "inference", "management", "metrics"), "http://a"),
-        settings=Settings(),
-        archive_mtime=0,
-        children={},
-        reason=reason,
-    )
-    RunDirectory(tmp_path).write_state(state)
-    done = manage(tmp_path, "status")
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert (reason or "") in done.stderr
-    assert done.stderr.endswith("Start it: make start\n")
 
 
 @pytest.mark.parametrize("command", ["versions", "status", "status --watch"])

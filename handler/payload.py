@@ -130,7 +130,8 @@ def _from_fields(fields: Fields, refusal: Callable[[str], ClientError]) -> Paylo
     pictures: list[object] = []
     unknown: list[str] = []
     for name, value in rest:
-        if value in ("", b"", None):  # an input of a page's form that nobody filled in
+        # An input of a page's form that nobody filled in, or FilePond's notes on the file.
+        if value in ("", b"", b"{}", None):
             continue
         if name in FIELDS or _is_picture(value):
             pictures.append(value)

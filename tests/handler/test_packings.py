@@ -17,6 +17,7 @@ from scripts import SAMPLES
 from tests.handler.pictures import saved
 
 CAT = SAMPLES / "cat.jpg"
+READ = ("JPEG", "PNG")  # as text on its way
 
 
 def zipped() -> bytes:
@@ -39,6 +40,11 @@ def zipped() -> bytes:
         (b"\n<html>", "a web page"),
         (b'<?xml version="1.0"?>\n<svg/>', "an SVG drawing"),
         (b'<?xml version="1.0"?>\n<picture/>', "XML"),
+        *(
+            (saved(Image.open(CAT), kind).decode(errors="replace").encode(), "as text")
+            for kind in READ
+        ),
+        *((saved(Image.open(CAT), kind).decode("latin-1").encode(), "as text") for kind in READ),
     ],
 )
 def test_it_is_named(body: bytes, said: str) -> None:

@@ -28,6 +28,13 @@ def test_an_input_that_nobody_filled_in_is_no_picture() -> None:
     assert picture_bytes({"body": body}, content_type) == picture("PNG")
 
 
+@pytest.mark.parametrize("name", ["file", "filepond"])
+def test_what_filepond_notes_about_a_file_is_no_picture(name: str) -> None:
+    """It comes first, under the file's own name."""
+    body = part(name, b"{}") + part(name, picture("PNG")) + b"--x--"
+    assert picture_bytes({"body": body}, FORM) == picture("PNG")
+
+
 @pytest.mark.parametrize("name", ["image", "files[]", "upload"])
 def test_one_picture_may_have_any_name(name: str) -> None:
     text = base64.b64encode(picture("JPEG")).decode()

@@ -12,6 +12,7 @@ import pytest
 
 from client.errors import ServiceError
 from scripts import ROOT, SAMPLES
+from scripts.operating.change import one_at_a_time
 from scripts.serving.management import Management
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
@@ -186,17 +187,27 @@ def test_a_new_torchserve_has_what_is_recorded(
     assert service.predict(CAT).status_code == 200
 
 
-def test_one_at_a_time(open_service: Service, new: Path, canaries: Path) -> None:
+def test_one_at_a_time(open_service: Service, new: Path) -> None:
     service = open_service
-    command = [sys.executable, "-m", "scripts.manage", "--run-directory", str(service.run.path)]
-    command += ["rollout", str(new), "--canaries", str(canaries), "--latency", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as rollout:
-        wait_until(lambda: BEFORE["loading"](service), 30, "it is loading")
-        for other in (["scale", "2"], ["default", "2.0"], ["unload", "2.0"], ["rotate-keys"]):
-            done = service.manage(*other)
-            assert done.returncode == 1
+    with one_at_a_time(service.run):
+        for command in (
+            "rollout",
+            "rollback",
+            "scale 2",
+            "default 2.0",
+            "unload 2.0",
+            "rotate-keys",
+        ):
+            archive = [str(new)] if command == "rollout" else []
+            done = service.manage(*command.split(), *archive)
+            assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
             assert "in progress" in done.stderr
-        _, sentence = rollout.communicate(timeout=60)
-    assert rollout.returncode == 1
-    assert sentence.endswith("the limit is 0 s. The previous version keeps serving\n")
-    assert list(states(service)) == ["1.0"]
+
+
+def test_a_refused_one_leaves_nothing(open_service: Service, new: Path, canaries: Path) -> None:
+    options = ["--canaries", str(canaries), "--latency", "0"]
+    done = open_service.manage("rollout", str(new), *options)
+    assert done.returncode == 1
+    assert done.stderr.endswith("the limit is 0 s. The previous version keeps serving\n")
+    assert list(states(open_service)) == ["1.0"]
+    assert store(open_service) == {open_service.archive.name}

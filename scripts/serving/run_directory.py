@@ -246,7 +246,10 @@ class RunDirectory:
 
     def changes(self) -> Changes:
         recorded = _read_json(self.path / "changes.json")
-        return Changes(**recorded | {"archives": tuple(recorded.get("archives", ()))})
+        # Another version of this program may have recorded more.
+        names = {field.name for field in fields(Changes)} & recorded.keys()
+        known = {name: recorded[name] for name in names}
+        return Changes(**known | {"archives": tuple(known.get("archives", ()))})
 
     def record(self, changes: Changes) -> None:
         write_atomically(self.path / "changes.json", json.dumps(asdict(changes)))

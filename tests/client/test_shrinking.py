@@ -125,7 +125,8 @@ def test_the_profile_stays() -> None:
 
 
 def test_bounds_are_the_page_s() -> None:
-    page = (SAMPLES.parent / "js" / "picture.js").read_text()
+    scripts = SAMPLES.parent / "js"
+    page = "".join((scripts / name).read_text() for name in ("picture.js", "canvas.js"))
     assert f"const MAX_BYTES = {shrinking.LARGEST_BODY:_};" in page
     assert f"const SHORTER_SIDE = {shrinking.SHORTER_SIDE};" in page
     assert f"export const MAX_ASPECT = {shrinking.MAX_ASPECT};" in page

@@ -1,6 +1,7 @@
 """The pictures an int8 archive is made with: one half calibrates, the other judges the result."""
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from scripts import SAMPLES
 
 MAX_CALIBRATING = 300  # pictures: NNCF's own default; more change little
 IMAGENET_CLASSES = 1000
+LABELS = "labels.tsv"
 MIN_PICTURES = 20  # in a folder: with fewer, agreement says nothing
 
 
@@ -33,35 +35,37 @@ def from_folder(folder: Path, classes: int) -> CalibrationPictures:
     """Every second picture of a folder, subfolders included, calibrates; the others judge.
 
     A table labels.tsv in it (columns file and class_id) gives the right classes.
-    Raises ValueError where there are too few pictures.
+    Raises ValueError where there are too few pictures, or the table lacks one of them.
     """
     if not folder.is_dir():
         raise ValueError(f"CALIBRATION={folder}: there is no such folder")
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and _is_picture(path))
-    stride = max(1, len(paths) // (2 * MAX_CALIBRATING))
+    stride = max(1, math.ceil(len(paths) / (2 * MAX_CALIBRATING)))  # over the whole folder
     known = _class_ids(folder)
     is_of_others = any(class_id >= classes for class_id in known.values())
-    pixels, class_ids, unreadable = [], [], 0
-    for path in tqdm(
-        paths[::stride][: 2 * MAX_CALIBRATING], desc="read pictures", unit="picture", disable=None
-    ):
+    pixels, class_ids, unreadable = [], list[int](), 0
+    for path in tqdm(paths[::stride], desc="read pictures", unit="picture", disable=None):
         try:
             pixels.append(network_input(*decode(path.read_bytes())))
         except ClientError:
             unreadable += 1
             continue
         name = path.relative_to(folder).as_posix()
-        class_ids.append(None if is_of_others else known.get(name))
+        if known and not is_of_others:
+            if name not in known:
+                raise ValueError(
+                    f"{folder / LABELS} has no line for {name}: complete it, or leave it out"
+                )
+            class_ids.append(known[name])
     if len(pixels) < MIN_PICTURES:
         raise ValueError(
             f"CALIBRATION={folder} has {len(pixels)} readable pictures. At least {MIN_PICTURES} "
             "are needed; 200 or more, of the kind the service will see, are better"
         )
-    judged = [class_id for class_id in class_ids[1::2] if class_id is not None]
     return CalibrationPictures(
         np.stack(pixels[::2]),
         np.stack(pixels[1::2]),
-        judged if len(judged) == len(pixels[1::2]) else None,
+        class_ids[1::2] if class_ids else None,
         f"half of {folder.name}/" + (f", {unreadable} unreadable left out" if unreadable else ""),
         is_of_others,
     )
@@ -118,9 +122,19 @@ def _is_picture(path: Path) -> bool:
 
 
 def _class_ids(folder: Path) -> dict[str, int]:
-    """File to class_id; empty where there is no table."""
-    table = folder / "labels.tsv"
+    """File to class_id; empty where there is no table. Raises ValueError where it can't be read."""
+    table = folder / LABELS
     if not table.is_file():
         return {}
-    with table.open(encoding="utf-8", newline="") as file:
-        return {row["file"]: int(row["class_id"]) for row in csv.DictReader(file, delimiter="\t")}
+    known = {}
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t")
+        for row in rows:
+            try:
+                known[row["file"]] = int(row["class_id"])
+            except (KeyError, TypeError, ValueError):
+                raise ValueError(
+                    f"{table}, line {rows.line_num}: a file and its class_id are needed, with a "
+                    "tab between them, under a first line that names these two columns"
+                ) from None
+    return known

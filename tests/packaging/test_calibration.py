@@ -6,6 +6,7 @@ import pytest
 from handler.decoding import decode
 from handler.resizing import network_input
 from scripts import SAMPLES
+from scripts.packaging import calibration
 from scripts.packaging.calibration import MIN_PICTURES, from_folder, from_samples
 
 CAT, COFFEE = ((SAMPLES / f"{name}.jpg").read_bytes() for name in ("cat", "coffee"))
@@ -38,6 +39,34 @@ def test_a_table_gives_the_right_classes(folder: Path) -> None:
     others = from_folder(folder, MIN_PICTURES - 1)
     assert others.class_ids is None
     assert others.is_of_other_classes
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ("file\tclass_id\n000.jpg\t1\n", "has no line for 001.jpg"),
+        ("file,class_id\n000.jpg,1\n", "line 2: a file and its class_id are needed"),
+        ("file\tclass_id\n000.jpg\tcat\n", "line 2: a file and its class_id are needed"),
+        ("file\tclass_id\n000.jpg\n", "line 2: a file and its class_id are needed"),
+    ],
+)
+def test_a_table_that_can_not_be_used(folder: Path, table: str, sentence: str) -> None:
+    (folder / "labels.tsv").write_text(table)
+    with pytest.raises(ValueError, match=sentence):
+        from_folder(folder, 1000)
+
+
+def test_the_whole_of_a_large_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders by class come one after another: none may be left out."""
+    monkeypatch.setattr(calibration, "MAX_CALIBRATING", MIN_PICTURES)
+    for i in range(MIN_PICTURES, 4 * MIN_PICTURES - 1):
+        (folder / f"{i:03}.jpg").symlink_to(folder / "000.jpg")
+    rows = [f"{i:03}.jpg\t{i}" for i in range(4 * MIN_PICTURES)]
+    # With a byte order mark, as spreadsheets write it.
+    table = "\n".join(["file\tclass_id", *rows])
+    (folder / "labels.tsv").write_text(table, "utf-8-sig")
+    class_ids = from_folder(folder, 1000).class_ids
+    assert class_ids and class_ids[-1] >= 4 * MIN_PICTURES - 4
 
 
 def test_too_few_pictures(folder: Path) -> None:

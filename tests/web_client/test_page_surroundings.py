@@ -108,8 +108,33 @@ def test_more_in_a_folder_than_a_browser_lists_at_once(page: Page, tmp_path: Pat
 
 
 def test_an_empty_folder(page: Page, tmp_path: Path) -> None:
+    """It keeps nothing else from its answer."""
     drop_from_disk(page, tmp_path)
     expect(page.locator("[data-error]")).to_contain_text("no files in the folder")
+    drop_from_disk(page, CAT, tmp_path)
+    expect(page.locator("[data-summary]")).to_have_text("1 of 3 answered, 2 failed")
+
+
+def test_a_file_that_can_not_be_read(page: Page, tmp_path: Path) -> None:
+    """As of another user: it fails alone, the folder's others are answered."""
+    found = page.evaluate(
+        """async () => {
+            const { filesOf } = await import("/js/transfer.js");
+            const good = { name: "good", file: (resolve) => resolve(new File(["x"], "good")) };
+            const bad = { name: "bad", file: (resolve, reject) => reject(new Error("no")) };
+            const batches = [[good, bad], []];
+            const readEntries = (resolve) => resolve(batches.shift());
+            const createReader = () => ({ readEntries });
+            const folder = { name: "day", isDirectory: true, createReader };
+            const item = { kind: "file", webkitGetAsEntry: () => folder };
+            const loads = (await filesOf({ items: [item] })).map(async ({ name, load }) => {
+                const loaded = await load().catch(({ type }) => ({ name: type }));
+                return [name, loaded.name];
+            });
+            return Promise.all(loads);
+        }"""
+    )
+    assert found == [["day/bad", "unreadable"], ["day/good", "good"]]
 
 
 def test_leaving_pictures_behind(page: Page) -> None:

@@ -25,14 +25,9 @@ function addFiles(files) {
 
 /** What was dropped or pasted, or a notice of this kind where there is no file in it. */
 async function addTransferred(transfer, nothing) {
-  try {
-    const found = await filesOf(transfer);
-    if (!found.length) throw new Problem(nothing);
-    add(found.map(({ name, file }) => ({ name, load: () => file })));
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    update({ notice: error });
-  }
+  const found = await filesOf(transfer);
+  if (found.length) add(found);
+  else update({ notice: new Problem(nothing) });
 }
 
 function addChosen({ target }) {

@@ -1,8 +1,8 @@
 import { Problem } from "./problem.js";
 
 /**
- * The files of a drop or a paste, { name, file }; folders with all that lies in them, by name, each
- * file under its path. Throws a Problem for a folder that can't be read or has nothing in it.
+ * What was dropped or pasted, as the queue takes it: { name, load }, of folders all that lies in
+ * them, by name, each file under its path. What can't be read is in it too; its load() says why.
  *
  * Must be called while the event is being handled: after it the transfer is empty.
  */
@@ -14,36 +14,37 @@ export async function filesOf(transfer) {
   });
   const found = [];
   for (const thing of things) {
-    if (!thing?.isDirectory) found.push(...(thing ? [{ name: thing.name, file: thing }] : []));
-    else found.push(...(await filesIn(thing)));
+    if (thing?.isDirectory) found.push(...(await filesIn(thing, thing.name)));
+    else if (thing) found.push({ name: thing.name, load: () => thing });
   }
   return found;
 }
 
-async function filesIn(folder) {
-  let found;
+async function filesIn(folder, path) {
+  let entries;
   try {
-    found = await walk(folder);
+    entries = await entriesOf(folder);
   } catch {
-    throw new Problem("unreadable", { name: folder.name });
+    return [{ name: path, load: failing("unreadable", path) }];
   }
-  if (!found.length) throw new Problem("empty_folder", { name: folder.name });
-  return found;
+  const found = [];
+  for (const entry of entries.sort((a, b) => ORDER.compare(a.name, b.name))) {
+    if (entry.name.startsWith(".")) continue; // what systems leave in folders
+    const name = `${path}/${entry.name}`;
+    if (entry.isDirectory) found.push(...(await filesIn(entry, name)));
+    else found.push({ name, load: () => fileOf(entry).catch(failing("unreadable", name)) });
+  }
+  return found.length ? found : [{ name: path, load: failing("empty_folder", path) }];
 }
 
-async function walk(folder) {
-  const entries = (await entriesOf(folder))
-    .filter(({ name }) => !name.startsWith(".")) // what systems leave in folders
-    .sort((a, b) => ORDER.compare(a.name, b.name));
-  const found = [];
-  for (const entry of entries) {
-    if (entry.isDirectory) found.push(...(await walk(entry)));
-    else {
-      const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-      found.push({ name: entry.fullPath.slice(1), file });
-    }
-  }
-  return found;
+function failing(type, name) {
+  return () => {
+    throw new Problem(type, { name });
+  };
+}
+
+function fileOf(entry) {
+  return new Promise((resolve, reject) => entry.file(resolve, reject));
 }
 
 const ORDER = new Intl.Collator(undefined, { numeric: true });

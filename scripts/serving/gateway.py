@@ -74,11 +74,11 @@ class Gateway:
             await self._acme.first()
         self._certificate.hand_over()
         gateway_files.write_nodes(self._run, self._ports["INFERENCE"])
-        self._configure()
+        self._configure(self._valid_keys())
 
-    def _configure(self) -> None:
-        self._keys = self._valid_keys()
-        gateway_files.write_configuration(self._settings, self._run, self._model, self._ports)
+    def _configure(self, keys: list[str]) -> None:
+        gateway_files.write_configuration(self._settings, self._run, self._model, self._ports, keys)
+        self._keys = keys  # only now: what could not be written is tried again
 
     def _valid_keys(self) -> list[str]:
         return self._run.changes().access_keys(self._settings.access_key)
@@ -101,8 +101,8 @@ class Gateway:
 
     def _look(self, order: Order) -> None:
         self._certificate.hand_over()
-        if self._keys != self._valid_keys():
-            self._configure()
+        if (keys := self._valid_keys()) != self._keys:
+            self._configure(keys)
         order.keep(time.monotonic())
         aside = [put_aside(log) for log in self._logs]
         if any(aside) or self._reopens:

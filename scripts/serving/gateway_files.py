@@ -41,13 +41,17 @@ TYPES = {  # of the page's files; others, such as an editor's, are not published
 
 
 def write_configuration(
-    settings: Settings, run: RunDirectory, model: str, ports: Mapping[str, int]
+    settings: Settings,
+    run: RunDirectory,
+    model: str,
+    ports: Mapping[str, int],
+    keys: Collection[str],
 ) -> Path:
-    """Envoy's bootstrap, and the routes, which know the access keys that are valid now.
+    """Envoy's bootstrap, and the routes, which know the access keys.
 
-    ports: of METRICS (where the gateway shows its own) and SUPERVISOR.
+    ports: of METRICS (where the gateway shows its own) and SUPERVISOR. keys: that are valid now;
+    none: everybody may ask.
     """
-    keys = run.changes().access_keys(settings.access_key)
     values = {
         **_bounds(),
         "HOST": settings.host,

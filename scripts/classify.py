@@ -9,6 +9,8 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing to say while modules load
 
 from client.classify import arguments, main
+from client.errors import ServiceError
+from client.output import complain
 from scripts.serving.run_directory import DEFAULT, RunDirectory
 
 
@@ -18,8 +20,13 @@ def command() -> int:
     parser.add_argument("--run-directory", type=Path, default=DEFAULT, help="default: %(default)s")
     options = parser.parse_args()
     key, host = os.environ.get("ACCESS_KEY"), None
-    state = RunDirectory(options.run_directory.resolve()).running_state()
-    if state and not options.url:
+    try:
+        run = RunDirectory(options.run_directory.resolve())
+        state = None if options.url else run.running_state()
+    except ServiceError as error:
+        complain(str(error))
+        return 2
+    if state:
         options.url, options.model = state.local_url, options.model or state.model
         key, host = key or state.settings.access_key, state.settings.domain
     return main(options, key, host)

@@ -8,14 +8,16 @@ import shutil
 import struct
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving.bounds import SOCKET_PATH
+from scripts.serving.scratch import begun, prefix, remove_leftovers
 from scripts.serving.settings import Settings
 
 Status = Literal["starting", "ready", "stopping", "stopped", "failed"]
@@ -118,7 +120,7 @@ class RunDirectory:
 
         Here, or where this path is too long for a socket's in a folder for temporary files.
         """
-        name = f"{_prefix()}{hashlib.sha256(bytes(self.path)).hexdigest()[:12]}"
+        name = f"{prefix()}{hashlib.sha256(bytes(self.path)).hexdigest()[:12]}"
         places = [self.path / "scratch", Path(tempfile.gettempdir(), name), Path("/tmp", name)]  # noqa: S108
         room = SOCKET_PATH - len(_LONGEST_SOCKET)
         return next((place for place in places if len(bytes(place)) <= room), places[-1])
@@ -154,10 +156,10 @@ class RunDirectory:
         """Begin with empty folders, and leave none. Raises OSError where another user has them."""
         mine = (self.scratch, self.gateway)
         if self.scratch.parent != self.path:
-            _remove_leftovers(self.scratch.parent)
+            remove_leftovers(self.scratch.parent)
         shutil.rmtree(self.gateway, ignore_errors=True)
         self.gateway.mkdir(mode=0o700)
-        lock = _begun(self.scratch)
+        lock = begun(self.scratch)
         try:
             yield
         finally:
@@ -219,20 +221,40 @@ class RunDirectory:
         return self.holder() is not None
 
     def state(self) -> State | None:
-        """What the service last said of itself; None where none has, or one of another version."""
-        recorded = _read_json(self.path / "service.json")
-        if set(recorded) != {one.name for one in fields(State)}:
+        """What the service last said of itself; None where none has, or where it was one of
+        another version, which did not record all that this one needs.
+        """
+        recorded = _known(State, self._recorded())
+        if "settings" not in recorded:
             return None
-        settings = recorded["settings"]
+        settings = _known(Settings, recorded["settings"])
         for name in ("archive", "certificate", "private_key"):
-            settings[name] = settings[name] and Path(settings[name])
-        settings["access_key"] = self.changes().access_key or settings["access_key"]
-        return State(**recorded | {"settings": Settings(**settings)})
+            if settings.get(name):
+                settings[name] = Path(settings[name])
+        if key := self.changes().access_key:
+            settings["access_key"] = key
+        with suppress(TypeError):  # something else is missing
+            return State(**recorded | {"settings": Settings(**settings)})
+        return None
 
     def running_state(self) -> State | None:
-        """That of the service which has the folder now, not of one before it."""
-        state = self.state()
-        return state if state and state.pid == self.holder() else None
+        """That of the service which has the folder now, not of one before it.
+
+        Raises ServiceError where that is of another version, and `state` can't read it.
+        """
+        holder = self.holder()
+        if holder is None or self._recorded().get("pid") != holder:
+            return None
+        if state := self.state():
+            return state
+        raise ServiceError(
+            "other_version",
+            "The service was started by another version of this program. Start it again: "
+            "make stop, make start",
+        )
+
+    def _recorded(self) -> dict[str, Any]:
+        return _read_json(self.path / "service.json")
 
     def write_state(self, state: State) -> None:
         write_atomically(
@@ -245,44 +267,16 @@ class RunDirectory:
         return str(entry["key"]) if entry else None
 
     def changes(self) -> Changes:
-        recorded = _read_json(self.path / "changes.json")
-        # Another version of this program may have recorded more.
-        names = {field.name for field in fields(Changes)} & recorded.keys()
-        known = {name: recorded[name] for name in names}
+        known = _known(Changes, _read_json(self.path / "changes.json"))
         return Changes(**known | {"archives": tuple(known.get("archives", ()))})
 
     def record(self, changes: Changes) -> None:
         write_atomically(self.path / "changes.json", json.dumps(asdict(changes)))
 
 
-def _prefix() -> str:
-    return f"classification-{os.getuid()}-"
-
-
-def _begun(folder: Path) -> int:
-    """Make it anew and lock it: so nobody takes it for a leftover, nor does what clears away old
-    files (tmpfiles.d(5)). A descriptor that keeps the lock.
-    """
-    while True:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
-        lock = os.open(folder, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists() and folder.samefile(f"/proc/self/fd/{lock}"):
-            return lock
-        os.close(lock)  # in between somebody took it for a leftover
-
-
-def _remove_leftovers(place: Path) -> None:
-    """What killed services left among the temporary files: nobody has it locked."""
-    for folder in place.glob(f"{_prefix()}*"):
-        with suppress(OSError):  # another user's; one that has just gone
-            lock = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(lock)
+def _known(kind: type[Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Its fields in what was recorded: another version of this program may have others."""
+    return {one.name: recorded[one.name] for one in fields(kind) if one.name in recorded}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,15 +1,19 @@
 """The folder of a service: its lock, its state, its places."""
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving.bounds import SOCKET_PATH
 from scripts.serving.run_directory import Changes, RunDirectory, State, Status
@@ -67,9 +71,82 @@ def test_state_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert run.state() == state
 
 
-def test_state_of_another_version_is_none(tmp_path: Path) -> None:
-    (tmp_path / "service.json").write_text('{"pid": 1, "status": "ready"}')
-    assert RunDirectory(tmp_path).state() is None
+def recorded(run: RunDirectory, pid: int) -> dict[str, Any]:
+    """What a service that has a certificate says of itself."""
+    settings = Settings(certificate=Path("/c.pem"), domain="a.test")
+    run.create()
+    run.write_state(State("ready", pid, *"abcdef"[:6], settings, 123, {}))
+    said: dict[str, Any] = json.loads((run.path / "service.json").read_text())
+    return said
+
+
+@pytest.mark.parametrize("gone", ["workers", "certificate", "access_key", "archive"])
+def test_state_of_another_version_is_read_as_far_as_it_is_known(gone: str, tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    said = recorded(run, pid=7)
+    before = run.state()
+    assert before
+    del said["settings"][gone], said["reason"]
+    said |= {"new": 1, "settings": said["settings"] | {"new": 1}}
+    (tmp_path / "service.json").write_text(json.dumps(said))
+    default = getattr(Settings(), gone)
+    assert run.state() == replace(before, settings=replace(before.settings, **{gone: default}))
+
+
+@pytest.mark.parametrize("gone", ["pid", "management", "settings"])
+def test_state_of_which_too_much_is_missing_is_none(gone: str, tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    said = recorded(run, pid=7)
+    del said[gone]
+    (tmp_path / "service.json").write_text(json.dumps(said))
+    assert run.state() is None
+
+
+def test_another_versions_service_is_told_from_one_that_starts(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    with run.locked():
+        said = recorded(run, pid=os.getpid())
+        assert run.running_state()
+        for pid, is_its in ((os.getpid(), True), (1, False)):
+            there = {**said, "pid": pid}
+            del there["management"]
+            (tmp_path / "service.json").write_text(json.dumps(there))
+            if is_its:
+                with pytest.raises(ServiceError, match=r"another version .* make stop, make start"):
+                    run.running_state()
+            else:  # of the one before it
+                assert run.running_state() is None
+    assert run.running_state() is None
+
+
+@pytest.mark.parametrize("words", ["service start", "manage status", "classify x.jpg"])
+def test_commands_say_so_at_once(words: str, tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    with run.locked():
+        said = recorded(run, pid=os.getpid())
+        del said["management"]
+        (tmp_path / "service.json").write_text(json.dumps(said))
+        module, word = words.split()
+        command = [sys.executable, "-m", f"scripts.{module}"]
+        options = ["--run-directory", str(tmp_path)]
+        command += [*options, word] if module == "manage" else [word, *options]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert done.returncode in (1, 2)
+    assert "was started by another version" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_does_not_fit_on_the_disk_leaves_what_was_recorded(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.record(Changes(2))
+    full = tmp_path / "changes.json.partial"
+    full.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        run.record(Changes(3))
+    assert run.changes() == Changes(2)
+    full.unlink()
+    run.record(Changes(3))
+    assert run.changes() == Changes(3)
 
 
 def test_changes_are_read_as_they_were_written(tmp_path: Path) -> None:

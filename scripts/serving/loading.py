@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,13 +45,11 @@ class Loading:
     def _raised(self, log: Path) -> str | None:
         """The first exception that was logged since the service began; others follow from it."""
         began = datetime.fromtimestamp(self._began, UTC).isoformat()
-        try:
-            with log.open(encoding="utf-8", errors="replace") as lines:
-                for line in lines:
+        with suppress(OSError), log.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                with suppress(ValueError, KeyError, TypeError):  # half a line, on a full disk
                     entry = json.loads(line)
                     raised = RAISED.fullmatch(entry["msg"]) or RAISED.match(entry["trace"])
                     if raised and entry["ts"] >= began:
                         return raised[0].rstrip(".")
-        except (OSError, ValueError, KeyError):  # half a line, on a full disk
-            return None
         return None

@@ -54,7 +54,8 @@ def test_the_first_exception_since_the_start_is_told(tmp_path: Path) -> None:
     entries = [
         {"ts": ts, "msg": message, "trace": ""} for ts, all in messages.items() for message in all
     ]
-    log.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    half = '{"ts": "9999-01-01T00:00\n'  # as on a full disk
+    log.write_text(half + "null\n" + "".join(json.dumps(entry) + "\n" for entry in entries))
     reason = Loading().reason(tmp_path)
     assert reason == f": ModuleNotFoundError: No module named 'ours'. See {log}"
     log.write_text('{"ts": "half a line')

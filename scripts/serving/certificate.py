@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.serving import gateway_files
-from scripts.serving.key_pair import BadPair, check_pair
+from scripts.serving.key_pair import BadPair, Read, check_pair
 from scripts.serving.run_directory import RunDirectory
 
 logger = logging.getLogger("supervisor")
@@ -19,7 +19,7 @@ class Certificate:
         self._run = run
         self._name = name
         self._files = files
-        self._taken = ("", "")
+        self._taken: tuple[Read, Read] | None = None
         self._complaint = ""  # the last one, which is not repeated
 
     def hand_over(self) -> None:
@@ -28,16 +28,17 @@ class Certificate:
         if files is None:
             return
         try:
-            pair = (files[0].read_text(), files[1].read_text())
+            pair = (Read.of(files[0]), Read.of(files[1]))
             if pair == self._taken:
                 return
-            check_pair(*files, self._name)
+            check_pair(*pair, self._name)
+            texts = [read.content.decode() for read in pair]
         except (OSError, UnicodeDecodeError, BadPair) as error:
             complaint = f"{' and '.join(map(str, files))}: not taken over ({error})"
             if complaint != self._complaint:
                 logger.warning(f"{complaint}; the previous certificate stays in use")
             self._complaint = complaint
             return
-        gateway_files.write_certificate(self._run, *pair)
+        gateway_files.write_certificate(self._run, *texts)
         logger.info(f"{files[0]}: the certificate is in use now")
         self._taken, self._complaint = pair, ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from scripts.serving import variables as v
-from scripts.serving.key_pair import BadPair, check_pair
+from scripts.serving.key_pair import BadPair, Read, check_pair
 from scripts.serving.variables import BadSetting, variable
 
 HTTPS_PORT = 443
@@ -106,7 +106,8 @@ class Settings:
             raise BadSetting("CERTIFICATE also needs the name it was issued for: set DOMAIN=")
         if self.certificate and self.domain:
             try:
-                check_pair(self.certificate, self.private_key or self.certificate, self.domain)
+                key = self.private_key or self.certificate
+                check_pair(Read.of(self.certificate), Read.of(key), self.domain)
             except BadPair as error:
                 raise BadSetting(f"CERTIFICATE: {error}") from None
             except OSError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.serving.key_pair import BadPair, check_pair
+from scripts.serving.key_pair import BadPair, Read, check_pair
 from scripts.serving.settings import Settings
 from scripts.serving.variables import BadSetting
 
@@ -59,7 +59,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_good(files: Path, chain: str, key: str) -> None:
-    check_pair(files / f"{chain}.pem", files / key, NAME)
+    check_pair(Read.of(files / f"{chain}.pem"), Read.of(files / key), NAME)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,19 @@ def test_good(files: Path, chain: str, key: str) -> None:
 )
 def test_bad(files: Path, chain: str, key: str, sentence: str) -> None:
     with pytest.raises(BadPair) as refused:
-        check_pair(files / f"{chain}.pem", files / key, NAME)
+        check_pair(Read.of(files / f"{chain}.pem"), Read.of(files / key), NAME)
     assert sentence in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_what_was_read_is_judged_not_what_came_later(files: Path, tmp_path: Path) -> None:
+    pair = [tmp_path / "chain.pem", tmp_path / "key.pem"]
+    for kind in ("good.pem", "good.key"), ("other.pem", "wildcard.key"):
+        for path, name in zip(pair, kind, strict=True):
+            path.write_bytes((files / name).read_bytes())
+        if kind[0] == "good.pem":
+            read = [Read.of(path) for path in pair]
+    check_pair(*read, NAME)
 
 
 def test_settings_refuse_them(files: Path) -> None:

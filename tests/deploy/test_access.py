@@ -1,6 +1,7 @@
 """What answers at all, and by which names it may be asked."""
 
 import pytest
+import requests
 
 from scripts import SAMPLES
 from tests.deploy.exchange import ask
@@ -147,3 +148,11 @@ def test_other_names_may_not(service: Service, name: str) -> None:
         assert error(ask(service, "GET", target, host=name)) == (421, "wrong_host")
     answer = ask(service, "POST", "/predictions/resnet18", body=CAT, host=name)
     assert error(answer) == (421, "wrong_host")
+
+
+@pytest.mark.parametrize("kind", ["predictions", "explanations"])
+def test_which_methods_are_allowed_is_told_in_words_too(service: Service, kind: str) -> None:
+    answer = requests.delete(f"{service.url}/{kind}/resnet18", timeout=10)
+    methods = answer.headers["allow"].split(", ")
+    assert f"Use {' or '.join(methods)} with" in answer.json()["message"]
+    assert f"/{kind}/resnet18" in answer.json()["message"]

@@ -4,7 +4,9 @@ import json
 import shutil
 import ssl
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -28,7 +30,6 @@ from tests.deploy.guarded import (
 from tests.service import Service, error, started, wait_until
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
-NOT_FOUND, NO_METHOD = (404, "not_found"), (405, "method_not_allowed")
 
 
 def test_curl_trusts_the_certificate(guarded: Guarded, service: Service) -> None:
@@ -69,12 +70,15 @@ def test_http_2_and_3_are_offered(guarded: Guarded) -> None:
 
 def test_plain_http_is_sent_to_https(guarded: Guarded) -> None:
     port = guarded.service.port
-    url = f"http://127.0.0.1:{port}/ping?a=b"
-    answer = requests.get(url, timeout=10, allow_redirects=False)
-    assert answer.status_code == 301
-    assert answer.headers["location"] == url.replace("http:", "https:")
-    followed = requests.get(url, timeout=10, verify=str(guarded.certificate))
-    assert followed.json() == {"status": "Healthy"}
+    for host in (DOMAIN, f"127.0.0.1:{port}", "evil.test"):
+        answer = requests.get(
+            f"http://127.0.0.1:{port}/ping?a=b",
+            headers={"Host": host},
+            timeout=10,
+            allow_redirects=False,
+        )
+        assert answer.status_code == 301
+        assert answer.headers["location"] == f"https://{DOMAIN}:{port}/ping?a=b"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])
@@ -141,7 +145,7 @@ def test_a_renewed_certificate_is_taken_over(
 def test_a_bad_certificate_starts_nothing(
     archive: Path, certificate: Certificate, tmp_path: Path
 ) -> None:
-    """With the key of another; the sentence's other forms are in tests/serving/test_settings.py."""
+    """With the key of another; the other sentences are in tests/serving/test_key_pair.py."""
     command = (
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x"
     )
@@ -156,6 +160,15 @@ def test_a_bad_certificate_starts_nothing(
     assert not service.run.path.exists()
 
 
+def mappings(node: Any) -> Iterator[dict[str, Any]]:
+    """Each that is somewhere in it, outer ones first."""
+    if isinstance(node, dict):
+        yield node
+    if isinstance(node, dict | list):
+        for one in list(node.values()) if isinstance(node, dict) else node:
+            yield from mappings(one)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
 @pytest.mark.parametrize("domain", [None, DOMAIN])
 @pytest.mark.parametrize("names", [None, "photos.test *.photos.test"])
@@ -168,7 +181,10 @@ def test_the_gateway_accepts_its_configuration(
     names: str | None,
     key: str | None,
 ) -> None:
-    """A domain without a certificate of its own: one from Let's Encrypt, which no test can get."""
+    """A domain without a certificate of its own: one from Let's Encrypt, which no test can get.
+
+    Envoy reads the routes only when it runs: here they are where it looks before.
+    """
     given = {"HOST": host, "DOMAIN": domain, "HOSTS": names, "ACCESS_KEY": key}
     settings = Settings.of({name: text for name, text in given.items() if text})
     run = RunDirectory(tmp_path)
@@ -178,9 +194,16 @@ def test_the_gateway_accepts_its_configuration(
     gateway_files.write_certificate(
         run, certificate.certificate.read_text(), certificate.key.read_text()
     )
-    file = gateway_files.write_configuration(
-        settings, run, "resnet18", {"METRICS": 8083, "SUPERVISOR": 8084}
-    )
+    ports = {"METRICS": 8083, "SUPERVISOR": 8084}
+    file = gateway_files.write_configuration(settings, run, "resnet18", ports, [key] if key else [])
+    bootstrap = json.loads(file.read_text())
+    (routes,) = json.loads((run.gateway / "routes.json").read_text())["resources"]
+    del routes["@type"]
+    doors = [door for door in mappings(bootstrap) if door.pop("rds", None)]
+    assert len(doors) == (2 if domain else 1)
+    for door in doors:
+        door["route_config"] = routes
+    file.write_text(json.dumps(bootstrap))
     command = [str(ENVOY), "--mode", "validate", "--disable-hot-restart", "-c", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,9 @@ named here too; tests/serving/test_bounds.py holds those copies equal, and check
 be less than which.
 """
 
-# Seconds. A request: TorchServe gives up before the gateway does, the gateway before the client.
+# Seconds. A request: TorchServe gives up before the gateway does. A client may leave before that
+# (ours does after client/classifier.py's TIMEOUT, the page after its TIME_LIMIT): the gateway then
+# forgets its request, and another gets the place.
 RESPONSE = 10.0  # until a worker that does not answer is replaced (responseTimeout)
 QUEUE = 15.0  # until a request that waits for a worker is dropped (clientTimeoutInMills)
 ANSWER = 20.0  # until the gateway asks again: TorchServe forgot it when a worker died
@@ -57,7 +59,7 @@ QUEUE_PLACES = 24  # of TorchServe's own queue (job_queue_size)
 SPARE_PLACES = 8  # of these, for the supervisor's probe and what clients that left leave behind
 AT_ONCE = 16  # until it is known what the workers are
 LARGE_AT_ONCE = 6  # of those with a large body, where memory is short
-LARGE_AT_MOST = 150  # ... where most of them come so slowly that they take hardly any
+LARGE_AT_MOST = 80  # ... where most come so slowly that they take hardly any; all may hurry later
 WAITING = 1000  # until it is known how fast they are answered
 WAITING_AT_LEAST = 100  # so that a short stop refuses nobody
 LARGE_WAITING, LARGE_WAITING_AT_LEAST = 300, 50

@@ -15,6 +15,9 @@ from scripts.serving.gateway_files import TEMPLATE, _bounds
 MODEL = yaml.safe_load((ROOT / "handler" / "model-config.yaml").read_text())
 SERVER = load_properties(str(ROOT / "config.properties"))
 PROMETHEUS = yaml.safe_load((ROOT / "deploy" / "monitoring" / "prometheus.yml").read_text())
+# The share of its heap from which the gateway takes no more requests.
+(FULL,) = re.findall(r"stop_accepting_requests\n.*value: ([\d.]+)", TEMPLATE.read_text())
+ENVOY_ITSELF = 100_000_000  # bytes: what it needs besides bodies
 PAGE = (ROOT / "web_client" / "js" / "api.js").read_text()
 
 # Each must be less than the next.
@@ -33,7 +36,15 @@ CHAINS = {
         b.IDLE_CONNECTION,
     ),
     "a large picture may wait for its door, and then to be sent": (b.WAIT, b.REQUEST_BODY),
-    "a retrying client outlives a replay": (b.REPLAY, classifier.PATIENCE + classifier.TIMEOUT),
+    "a client is still there when it has waited as long as it may": (
+        b.WAIT,
+        classifier.TIMEOUT,
+        b.REQUEST_BODY,  # the page's own
+    ),
+    "all tries of a client last longer than those for one of its smaller pictures": (
+        b.REPLAY,
+        classifier.TIMEOUT + classifier.PATIENCE,
+    ),
     "a short stop fills no queue": (b.LARGE_WAITING_AT_LEAST, b.WAITING_AT_LEAST, b.WAITING),
     "clients find a connection before they find no place": (
         b.LARGE_WAITING,
@@ -41,11 +52,14 @@ CHAINS = {
         b.CONNECTIONS,
     ),
     "a look at the queues ends before the next": (b.NUDGE, b.ORDER_EVERY),
-    "as many large bodies as are always read fit the memory for them, the most fit the heap": (
+    "as many large bodies as are always read fit the memory for them": (
         b.LARGE_AT_ONCE * b.BODY,
         b.LARGE_MEMORY,
         b.LARGE_AT_MOST * b.BODY,
-        b.GATEWAY_HEAP,
+    ),
+    "the most, a full queue and the gateway itself fit the heap": (
+        b.LARGE_AT_MOST * b.BODY + b.WAITING * b.LARGE_BODY + ENVOY_ITSELF,
+        float(FULL) * b.GATEWAY_HEAP,
     ),
     "a slow loader is no failed start": (b.STARTUP, b.READY),
     "requests in flight end before their process is killed": (b.IN_FLIGHT, b.PROCESS_STOP),

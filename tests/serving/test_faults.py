@@ -149,7 +149,7 @@ def test_slow_and_silent_clients(service: Service, load: Load) -> None:
 
 
 def test_slow_uploads_leave_room_for_others(service: Service) -> None:
-    """40 that send a large picture byte by byte hold places, but not the memory for others'."""
+    """40 that stop in the middle of a large picture hold places, but not the memory for others'."""
     with ExitStack() as stack:
         for _ in range(40):
             address = ("127.0.0.1", service.port)

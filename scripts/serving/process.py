@@ -36,7 +36,7 @@ def ends_with_parent() -> list[str]:
 
 
 @contextmanager
-def unmoved() -> Iterator[None]:
+def stop_signals_blocked() -> Iterator[None]:
     """What is started within takes no notice of STOPPING: the supervisor alone stops, in order.
 
     A blocked signal stays blocked in who is started (execve(2)); for this process it waits.
@@ -90,7 +90,7 @@ class Process:
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        with self.log.open("ab") as log, unmoved():
+        with self.log.open("ab") as log, stop_signals_blocked():
             self._process = await asyncio.create_subprocess_exec(
                 *ends_with_parent(),
                 *self.command,

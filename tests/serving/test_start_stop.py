@@ -63,6 +63,7 @@ def test_files_stay_in_the_run_directory(service: Service) -> None:
         assert secret.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.long  # test_faults.py has it under load
 def test_stop_leaves_nothing(other: Service) -> None:
     assert other.start().returncode == 0
     supervisor = other.state.pid
@@ -94,6 +95,7 @@ def test_ctrl_c_stops_serve(other: Service) -> None:
     assert not alive(children)
 
 
+@pytest.mark.long  # test_process.py has it of one process
 def test_killed_supervisor_leaves_nothing(other: Service) -> None:
     assert other.start().returncode == 0
     supervisor = other.state.pid

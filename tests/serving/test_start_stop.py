@@ -95,7 +95,6 @@ def test_ctrl_c_stops_serve(other: Service) -> None:
     assert not alive(children)
 
 
-@pytest.mark.long  # test_process.py has it of one process
 def test_killed_supervisor_leaves_nothing(other: Service) -> None:
     assert other.start().returncode == 0
     supervisor = other.state.pid

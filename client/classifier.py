@@ -107,12 +107,9 @@ class Classifier:
             if items is None:
                 raise not_ours(self.url)
             return items
-        error = refusal(response)
+        error = refusal(response, self._key)
         if not error.passes:
             self._silence.end()  # the service is there
-        if self._key:
-            # Who answers may repeat the key that was sent: we don't.
-            error.args = (str(error).replace(self._key, "…"),)
         raise error
 
     def _pause(self, error: ServiceError, began: float, now: float) -> float:

@@ -84,9 +84,9 @@ def check_address(url: str) -> None:
     except ValueError:
         raise ServiceError("bad_address", "The address has no valid host or port") from None
     if "://" not in url:
-        raise ServiceError("bad_address", f"{url} is no address: write http://{url}")
+        raise ServiceError("bad_address", f"{url} is not an address: write http://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ServiceError("bad_address", f"{url} is no address: write http://HOST:PORT")
+        raise ServiceError("bad_address", f"{url} is not an address: write http://HOST:PORT")
     if parts.query or parts.fragment or not url.isprintable() or " " in url:
         raise ServiceError("bad_address", f"{url!r}: an address ends with its host and port")
 
@@ -128,8 +128,8 @@ def read_whole(response: requests.Response, seconds: float) -> None:
     response.raw = io.BytesIO(body)
 
 
-def refusal(response: requests.Response) -> ServiceError:
-    """The error that an answer tells of."""
+def refusal(response: requests.Response, key: str | None) -> ServiceError:
+    """The error that an answer tells of. key: who answers may repeat the one that was sent."""
     status = response.status_code
     address = response.url
     if response.is_redirect:
@@ -138,7 +138,10 @@ def refusal(response: requests.Response) -> ServiceError:
     try:
         body = response.json()
         if isinstance(body["type"], str) and isinstance(body["message"], str):
-            type, message = body["type"], body["message"][:LONGEST_MESSAGE]
+            said = [body["type"], body["message"]]
+            type, message = (
+                (text.replace(key, "…") if key else text)[:LONGEST_MESSAGE] for text in said
+            )
     except (ValueError, RecursionError, KeyError, TypeError):
         pass  # nobody's word but the status
     wait = retry_after(response.headers.get("Retry-After", ""))

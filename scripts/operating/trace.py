@@ -127,7 +127,7 @@ def send(run: RunDirectory, picture: Path) -> Trace:
     if request_id is None:
         raise not_ours(state.url)
     if response.status_code in KEPT_OUT:
-        raise refusal(response)
+        raise refusal(response, state.settings.access_key)
     deadline = time.monotonic() + ACCESS_LOGGED
     while state.settings.access_log and time.monotonic() < deadline:
         if seen := next(logged(run, request_id), None):

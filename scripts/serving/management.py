@@ -45,6 +45,7 @@ class Management:
         self.url = url
         self.model = model
         self.timeout = timeout
+        self._key = key
         self._session = session(url)
         self._session.headers["Authorization"] = f"Bearer {key}"
 
@@ -134,7 +135,7 @@ class Management:
                 "unreachable", f"TorchServe's management API at {self.url}: {cause(error)}"
             ) from error
         if not response.ok:
-            raise refusal(response)
+            raise refusal(response, self._key)
         return response.json()
 
 

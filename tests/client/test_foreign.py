@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from client import classifier
 from client.classifier import Classifier
 from client.errors import ServiceError
-from client.http import LONGEST_WAIT, retry_after
+from client.http import LONGEST_MESSAGE, LONGEST_WAIT, retry_after
 from scripts import ROOT
 from scripts.serving.ports import free_port
 from tests.client.foreign import Answer, Foreign, answer, foreign
@@ -80,6 +80,16 @@ def test_answers_that_time_does_not_mend(type: str, said: Answer) -> None:
     assert len(server.heads) == 1
     assert PASSWORD not in str(error)
     assert len(str(error)) < 300
+
+
+@pytest.mark.parametrize("before", [0, LONGEST_MESSAGE - 20, LONGEST_MESSAGE - 1])
+def test_a_key_is_not_told_in_part(before: int) -> None:
+    """Where a long message is cut."""
+    said = {"type": KEY, "message": "." * before + KEY}
+    with foreign(answer(401, json.dumps(said).encode())) as server:
+        error = failure(server.url)
+    assert str(error).strip(".") in ("", "…")
+    assert error.type == "…"
 
 
 def test_a_redirect_says_where_to() -> None:

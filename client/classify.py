@@ -216,9 +216,9 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:9])):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text[:9])
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 999,999,999")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
@@ -227,5 +227,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds <= LONGEST_PATIENCE:
-        raise argparse.ArgumentTypeError(f"{text!r} are no seconds from 0 to {LONGEST_PATIENCE:,}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of seconds from 0 to {LONGEST_PATIENCE:,}"
+        )
     return seconds

@@ -22,7 +22,8 @@ _SUFFIXES = {end for end, format in Image.registered_extensions().items() if for
 
 
 class Pictures:
-    """Files as named, and what is a picture in folders, by name; nothing twice.
+    """Files as named; in folders, by name, what begins like a picture or claims by its suffix to
+    be one, so that a damaged picture is not passed over; nothing twice.
 
     `skipped` counts what was left out, by what it was; `unreadable` has the folders that were.
     """
@@ -80,7 +81,7 @@ def _why_not(path: Path) -> str | None:
     suffix = path.suffix.lower()
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            return "no regular file"
+            return "not a regular file"
         with path.open("rb") as file:
             head = file.read(HEAD)
     except OSError:

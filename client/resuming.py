@@ -19,6 +19,8 @@ def answered(path: str) -> set[str]:
             "bad_resume", f"--resume {path}: its last line has no end. Delete that line"
         )
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
             entry = json.loads(line)
             if "items" in entry:

@@ -111,10 +111,14 @@ def test_what_a_camera_writes_is_made_smaller(service: Service, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--top-k", "0", CAT], "'0' is no whole number"),
-        (["--top-k", "abc", CAT], "'abc' is no whole number"),
-        *((["--patience", text, CAT], f"'{text}' are no seconds") for text in ("nan", "inf", "x")),
-        (["--patience=-1", CAT], "'-1' are no seconds"),
+        (["--top-k", "0", CAT], "'0' is not a whole number"),
+        (["--top-k", "12345678901", CAT], "'12345678901' is not a whole number"),
+        (["--top-k", "abc", CAT], "'abc' is not a whole number"),
+        *(
+            (["--patience", text, CAT], f"'{text}' is not a number of seconds")
+            for text in ("nan", "inf", "x")
+        ),
+        (["--patience=-1", CAT], "'-1' is not a number of seconds"),
         (["--url", "127.0.0.1:8000", CAT], "write http://127.0.0.1:8000"),
         (["--resume", "/nowhere", CAT], "/nowhere: No such file"),
         (["--resume", "README.md", CAT], "README.md: line 1 is not one"),
@@ -175,7 +179,7 @@ def test_stopped_it_says_how_far_it_came_and_can_go_on(
         assert (code, err) == (0, f"classify: skipped: {done} answered before\n")
         lines += [line.encode() for line in out.splitlines()]
         assert [json.loads(line)["file"] for line in lines] == sorted(map(str, folder.iterdir()))
-        before.write_bytes(b"\n".join(map(bytes.strip, lines)) + b"\n")
+        before.write_bytes(b"\n\r\n".join(map(bytes.strip, lines)) + b"\n\n")
         code, out, _ = run("--url", server.url, "--json", "--resume", str(before), str(folder))
         assert (code, out, len(server.heads)) == (0, "", PICTURES - done)
 

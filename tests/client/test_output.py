@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from client.classifier import Item
 from client.errors import ServiceError
 from client.output import Csv, JsonLines, Table, visible
+from handler import ranking
 from scripts import ROOT
 from tests.client.foreign import answer, foreign
 
@@ -35,6 +36,10 @@ def rows(text: str) -> list[dict[str, str]]:
 def same(one: str, other: str) -> bool:
     """Also where one has two surrogates for a character."""
     return one.encode("utf-16", "surrogatepass") == other.encode("utf-16", "surrogatepass")
+
+
+def test_items_are_the_service_s() -> None:
+    assert Item.__annotations__ == ranking.Item.__annotations__
 
 
 @given(anything)

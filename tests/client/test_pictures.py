@@ -67,7 +67,7 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     ]
     assert pictures.skipped == {
         "hidden": 2, "HEIC (export it as JPEG)": 2, "named twice": 2, "link to a folder": 1,
-        ".txt": 1, "without a suffix": 1, "empty": 1, ".mov": 1, "no regular file": 1,
+        ".txt": 1, "without a suffix": 1, "empty": 1, ".mov": 1, "not a regular file": 1,
     }  # fmt: skip
     assert pictures.told().startswith("2 hidden, ")
     assert pictures.told().endswith(", 1 others")

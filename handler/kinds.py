@@ -1,5 +1,6 @@
 """Kinds of pictures in a supported format that can't be shown with the right colours."""
 
+from collections.abc import Iterator
 from itertools import islice
 
 from handler.errors import UnsupportedKind
@@ -19,7 +20,8 @@ def refuse_unsupported(data: bytes, format: str) -> None:
         case "PNG":
             _refuse_bright(data[: data.find(b"IDAT")].partition(b"\0\0\0\4cICP")[2], 1, "PNGs")
         case "AVIF":
-            _refuse_bright(data[: data.find(b"mdat")].partition(b"colrnclx")[2], 3, "AVIFs")
+            for box in _metadata(data):
+                _refuse_bright(box.partition(b"colrnclx")[2], 3, "AVIFs")
 
 
 def _refuse_jpeg(data: bytes) -> None:
@@ -31,6 +33,21 @@ def _refuse_jpeg(data: bytes) -> None:
             if marker in LOSSLESS_OR_HIERARCHICAL:
                 raise UnsupportedKind("Lossless and hierarchical JPEGs")
             return
+
+
+def _metadata(data: bytes) -> Iterator[bytes]:
+    """An AVIF's boxes of it, wherever the pixels lie (ISO/IEC 14496-12, 4.2)."""
+    at = 0
+    for _ in range(MAX_PIECES):
+        size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16])
+        end = at + size if size else len(data)
+        if kind in (b"meta", b"moov"):  # of a picture, of a sequence
+            yield data[at:end]
+        if end < at + 8 or end >= len(data):
+            return
+        at = end
 
 
 def _refuse_bright(codes: bytes, place: int, name: str) -> None:

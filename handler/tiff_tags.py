@@ -74,7 +74,9 @@ def _directory(data: bytes, start: int, order: str, is_big: bool) -> tuple[Tags,
     tags: Tags = {}
     for at in range(start + head.size, end, entry.size):
         tag, kind, number, value = entry.unpack_from(data, at)
-        is_wanted = tag in WANTED and tag not in tags and kind in TYPES
+        is_wanted = tag in WANTED and tag not in tags
+        if is_wanted and kind not in TYPES:
+            raise ValueError(kind)  # of a signed one, for instance, libtiff would take the value
         if is_wanted and 0 < number <= MAX_VALUES.get(tag, MAX_OTHER_VALUES):
             values = struct.Struct(f"{order}{number}{TYPES[kind]}")
             if values.size <= offset.size:

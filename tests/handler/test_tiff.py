@@ -203,6 +203,22 @@ def test_an_orientation_that_is_none(value: int) -> None:
     assert_close(seen(tiff(COLOURS, RGB, more={274: (value,)})), rgb(COLOURS.astype(float)), 1)
 
 
+@pytest.mark.parametrize("tag", [256, 258, 262, 274, 322], ids=str)
+@pytest.mark.parametrize("type", [6, 8, 9, 17])
+def test_tags_of_types_that_they_can_t_have(tag: int, type: int) -> None:
+    """It reads the values all the same, so that they may not be passed over."""
+    data = bytearray(tiff(GREY, WHITE, tile=64, more={274: (1,)}))
+    [at] = [at for at in range(len(data)) if data[at : at + 8] in heads(tag)]
+    data[at + 2] = type
+    with pytest.raises(CorruptPicture):
+        decode(bytes(data))
+
+
+def heads(tag: int) -> list[bytes]:
+    """How an entry with one value begins, which is a LONG or a SHORT."""
+    return [struct.pack("<HHI", tag, type, 1) for type in (3, 4)]
+
+
 def with_alpha(*planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([*planes, ALPHA], -1)
 

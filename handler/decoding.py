@@ -32,6 +32,8 @@ from handler.tiff import TiffPage
 # decoder reduces cheaply, and leaves at least half of the reduction to the resize to RESIZE.
 MIN_JPEG_SIDE = 2 * RESIZE
 
+DEEP = ("I;16B", "RGB;16B")  # Pillow's raw modes of PNGs that may have a transparent colour
+
 # MAX_PIXELS is stricter and is checked before a pixel is decoded; Pillow's own limit would only add
 # a warning.
 Image.MAX_IMAGE_PIXELS = None
@@ -64,7 +66,7 @@ def open_picture(data: bytes) -> tuple[Image.Image, str]:
     # ValueError, struct.error, IndexError ...), and all of it means the same to the sender.
     try:
         image = _opened(data, format)
-    except ClientError:
+    except (ClientError, MemoryError):
         raise
     except Exception as error:
         raise CorruptPicture(format) from error
@@ -84,7 +86,7 @@ def load(image: Image.Image, format: str) -> Picture:
         orientation = stored_orientation(image)
         turned = upright(_loaded(image, format), orientation)
         return Picture(turned, _extent(turned.size, size, orientation))
-    except ClientError:
+    except (ClientError, MemoryError):
         raise
     except Exception as error:
         raise CorruptPicture(format) from error
@@ -110,7 +112,7 @@ def _loaded(image: Image.Image, format: str) -> Image.Image:
         return image.loaded()
     if image.info.get("default_image"):  # an APNG's, for those who don't know of frames
         image.seek(1)
-    if isinstance(image, PngImageFile) and image.tile and "16" in str(image.tile[0].args):
+    if isinstance(image, PngImageFile) and image.tile and image.tile[0].args in DEEP:
         _shorten_transparency(image)
     frame = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
     image.load()

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from PIL import Image, ImageFile, ImagePalette
 
 from handler.errors import UnsupportedKind
+from handler.grey_values import WHITES, Samples, grey
 from handler.limits import MAX_TILE_PIXELS
-from handler.samples import WHITES, Samples, grey
 from handler.tiff_tags import Tag, Tags, first_page
 
 WHITE, BLACK, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8  # photometric interpretations

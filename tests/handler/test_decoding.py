@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from handler.decoding import decode
 from handler.errors import ClientError, CorruptPicture, PictureTooLarge, UnsupportedFormat
 from handler.limits import MAX_PIXELS
 from handler.resizing import Pixels, network_input
-from scripts import SAMPLES
+from scripts import ROOT, SAMPLES
 from tests.handler.pictures import (
     FORMATS,
     LOSSLESS,
@@ -161,3 +163,28 @@ def test_pictures_that_others_got_wrong(path: Path) -> None:
     expected = network_input(cat.convert("L") if grey else cat)
     assert np.corrcoef(pixels.ravel(), expected.ravel())[0, 1] > 0.98
     assert abs(pixels.mean() - expected.mean()) < 2
+
+
+TOO_LITTLE = """
+import resource, sys
+from pathlib import Path
+from handler.decoding import decode
+data = Path(sys.argv[1]).read_bytes()
+decode(Path(sys.argv[2]).read_bytes())
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), -1))
+try:
+    decode(data)
+except MemoryError:
+    print("out of memory")
+"""
+
+
+@pytest.mark.parametrize("format", ["PNG", "BMP"])
+def test_too_little_memory_is_no_damage(format: str, tmp_path: Path) -> None:
+    """Whose picture it is has nothing to do with it: the worker is replaced."""
+    for name, side in (("large", 6000), ("small", 6)):
+        (tmp_path / name).write_bytes(saved(Image.new("RGB", (side, side)), format))
+    command = [sys.executable, "-c", TOO_LITTLE, tmp_path / "large", tmp_path / "small"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "out of memory\n", done.stderr

@@ -28,15 +28,19 @@ def fields(body: bytes, content_type: str) -> Iterator[tuple[str, bytes]]:
     if not boundary:
         raise BadForm("its content type names no boundary")
     body, delimiter = b"\r\n" + body, b"\r\n--" + boundary
-    if body.count(delimiter) > MAX_FIELDS:
+    if body.count(delimiter) > MAX_FIELDS + 1:  # the last one ends the form
         raise BadForm(f"it has more than {MAX_FIELDS} fields")
     parts = body.split(delimiter)
+    if len(parts) < 3 and delimiter[1:] in parts[-1]:
+        raise BadForm("its lines end with LF instead of CRLF")
     if len(parts) < 3 or not parts[-1].startswith(b"--"):
         raise BadForm("it does not end with its boundary, so part of it is missing")
     for part in parts[1:-1]:
         end = part.find(b"\r\n\r\n", 0, MAX_HEAD)
         if end < 0:
-            raise BadForm("a part has no blank line between its headers and its content")
+            raise BadForm(
+                f"a part has no blank line after its headers, or more than {MAX_HEAD} bytes of them"
+            )
         yield _field(part[:end], part[end + 4 :])
 
 

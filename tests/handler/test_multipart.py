@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multipart import MultipartParser  # type: ignore[import-untyped]
 
-from handler.errors import ClientError
-from handler.multipart import MAX_FIELDS, boundary_of, fields
+from handler.errors import BadForm, ClientError
+from handler.multipart import MAX_FIELDS, MAX_HEAD, boundary_of, fields
 
 DATA = bytes(range(256)) * 9
 
@@ -79,8 +79,27 @@ def test_forms_without_end_are_refused_at_once(body: bytes) -> None:
 
 
 def test_as_many_fields_as_are_read() -> None:
-    body = part("name=a", b"") * (MAX_FIELDS - 1) + b"--x--"
-    assert len(list(fields(body, ""))) == MAX_FIELDS - 1
+    body = part("name=a", b"") * MAX_FIELDS
+    assert len(list(fields(body + b"--x--", ""))) == MAX_FIELDS
+    with pytest.raises(BadForm, match="more than 100 fields"):
+        list(fields(body + part("name=a", b"") + b"--x--", ""))
+
+
+WHOLE = part('name="data"; filename="a.jpg"', b"picture") + b"--x--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (WHOLE.replace(b"\r\n", b"\n"), "lines end with LF"),
+        (WHOLE[:-6], "part of it is missing"),
+        (WHOLE.replace(b"\r\n\r\n", b"\r\n"), "no blank line"),
+        (WHOLE.replace(b"a.jpg", b"a" * MAX_HEAD), f"more than {MAX_HEAD} bytes"),
+    ],
+)
+def test_what_is_wrong_is_told(body: bytes, why: str) -> None:
+    with pytest.raises(BadForm, match=why):
+        list(fields(body, "multipart/form-data; boundary=x"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ def picture_format(data: bytes) -> str | None:
         return "WEBP"
     if data.startswith((b"GIF87a", b"GIF89a")):
         return "GIF"
-    if data.startswith(b"BM"):
+    # Text can begin like this too; but the header's size, of 4 bytes, is a small number.
+    if data.startswith(b"BM") and data[15:18] == bytes(3):
         return "BMP"
     if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return "TIFF"

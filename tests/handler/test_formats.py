@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 from handler.formats import picture_format
-from tests.handler.pictures import FORMATS, gradient, saved
+from tests.handler.pictures import FORMATS, bmp, gradient, saved
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -16,6 +17,11 @@ def test_pictures_of_phones_are_jpegs() -> None:
     assert picture_format(saved(image, "MPO", save_all=True, append_images=[image])) == "JPEG"
 
 
+@pytest.mark.parametrize("header", [12, 40, 64, 108, 124])
+def test_bitmaps_of_every_header(header: int) -> None:
+    assert picture_format(bmp(np.zeros((2, 2, 3), np.uint8), 24, header)) == "BMP"
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -27,8 +33,10 @@ def test_pictures_of_phones_are_jpegs() -> None:
         # A brand beyond the file-type box's own length does not count.
         b"\0\0\0\x10ftypheic\0\0\0\0avif" + bytes(40),
         b"RIFF\0\0\0\0WAVE" + bytes(40),
+        b"BM is how a bitmap begins",
+        b"BM",
     ],
-    ids=["nothing", "text", "SVG", "PDF", "HEIC", "HEIC then avif", "WAVE"],
+    ids=["nothing", "text", "SVG", "PDF", "HEIC", "HEIC then avif", "WAVE", "BM and text", "BM"],
 )
 def test_other_files(data: bytes) -> None:
     assert picture_format(data) is None

@@ -74,3 +74,8 @@ def test_top_k_in_json(given: object) -> None:
 def test_null_is_as_if_left_out() -> None:
     body = b'{"data": "YQ==", "top_k": null, "threshold": null}'
     assert unpack({"body": body}) == Payload(b"a")
+
+
+def test_a_note_that_begins_like_a_bitmap_is_no_second_picture() -> None:
+    body = part("data", picture("JPEG")) + part("note", b"BM is how a bitmap begins") + b"--x--"
+    assert "the field 'note' is unknown" in message(body, FORM)

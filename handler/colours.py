@@ -13,10 +13,7 @@ SRGB_GAMMA, NEARLY = 1 / 2.2, 0.02
 
 def eight_bit(image: Image.Image) -> Image.Image:
     """`L` or `RGB`: alpha over white, 16-bit scaled down, other colour spaces converted."""
-    if image.mode.startswith("I"):
-        transparent = {key: value for key, value in image.info.items() if key == "transparency"}
-        image = in_bands(image, "L", _from_integers)
-        image.info.update(transparent)
+    image = _shallow(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return in_bands(image, "RGB", _over_white)
     if image.mode in ("RGB", "L"):
@@ -35,8 +32,21 @@ def with_usual_gamma(image: Image.Image) -> Image.Image:
         return image
     light = np.linspace(0, 1, 256) ** (1 / gamma)
     encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    usual = eight_bit(image)
-    return usual.point([round(level * 255) for level in encoded] * len(usual.getbands()))
+    curve = [round(level * 255) for level in encoded]
+    table = [*curve * 3, *range(256)]  # alpha is no light
+    return in_bands(
+        _shallow(image), "RGB", lambda band: _over_white(band.convert("RGBA").point(table))
+    )
+
+
+def _shallow(image: Image.Image) -> Image.Image:
+    """Integers as `L`, with the colour that is transparent."""
+    if not image.mode.startswith("I"):
+        return image
+    transparent = {key: value for key, value in image.info.items() if key == "transparency"}
+    image = in_bands(image, "L", _from_integers)
+    image.info.update(transparent)
+    return image
 
 
 def in_bands(

@@ -19,6 +19,7 @@ from tests.handler.pictures import (
     chunk,
     noise,
     noisy_planes,
+    over_white,
     rgb,
     saved,
     through,
@@ -196,6 +197,16 @@ def test_a_png_of_another_gamma(mode: str, gamma: float) -> None:
     assert np.abs(shown - expected)[levels > 20].max() < 7
     unchanged = np.array_equal(shown, levels)
     assert unchanged == (gamma == 0.45455)
+
+
+def test_alpha_is_laid_over_white_after_the_gamma() -> None:
+    """As browsers do: colours are converted, and then mixed."""
+    levels = noisy_planes(260, 270, 4)
+    data = saved(Image.fromarray(levels), "PNG")
+    linear = data[:33] + chunk(b"gAMA", struct.pack(">I", 100_000)) + data[33:]
+    colours, alpha = (levels[..., :3] / 255) ** (1 / 2.2) * 255, levels[..., 3:].astype(float)
+    shown = np.asarray(eight_bit(decode(linear).image)).astype(float)
+    assert np.abs(shown - over_white(colours, alpha))[levels[..., :3] > 20].max() < 7
 
 
 @pytest.mark.parametrize("chunks", [[b"sRGB"], [b"iCCP"]], ids=str)

@@ -100,11 +100,13 @@ class UnknownParameter(ClientError):
         )
 
 
-class PictureTooLarge(ClientError):
+class TooMuch(ClientError):
     status = 413
     type = "too_many_pixels"
     phrase = "Content Too Large"
 
+
+class PictureTooLarge(TooMuch):
     def __init__(self, width: int, height: int, limit: int) -> None:
         super().__init__(
             f"The picture has {width} x {height} pixels; the limit is {limit:,} in all. "
@@ -112,11 +114,7 @@ class PictureTooLarge(ClientError):
         )
 
 
-class TooManyScans(ClientError):
-    status = 413
-    type = "too_many_pixels"
-    phrase = "Content Too Large"
-
+class TooManyScans(TooMuch):
     def __init__(self, scans: int) -> None:
         super().__init__(
             f"Decoding this JPEG takes {scans:,} scans of all its pixels. "
@@ -124,31 +122,31 @@ class TooManyScans(ClientError):
         )
 
 
-class UnsupportedFormat(ClientError):
+class Unsupported(ClientError):
     status = 415
     type = "unsupported_format"
     phrase = "Unsupported Media Type"
 
+
+class UnsupportedFormat(Unsupported):
     def __init__(self) -> None:
         super().__init__(f"This is not a picture in a supported format. Send {FORMATS}.")
 
 
-class WrongPacking(ClientError):
+class WrongPacking(Unsupported):
     """Of a body that is no picture, but can be recognised."""
-
-    status = 415
-    type = "unsupported_format"
-    phrase = "Unsupported Media Type"
 
     def __init__(self, seen: str, advice: str) -> None:
         super().__init__(f"{seen}. {advice}.")
 
 
-class StrippedPicture(ClientError):
+class Unusable(ClientError):
     status = 422
     type = "corrupt_picture"
     phrase = "Unprocessable Content"
 
+
+class StrippedPicture(Unusable):
     def __init__(self) -> None:
         super().__init__(
             "This looks like a picture that went through curl -d, which strips line ends. "
@@ -156,25 +154,18 @@ class StrippedPicture(ClientError):
         )
 
 
-class UnsupportedKind(ClientError):
+class UnsupportedKind(Unsupported):
     """A sound picture in a supported format, whose kind would be shown with wrong colours."""
-
-    status = 415
-    type = "unsupported_format"
-    phrase = "Unsupported Media Type"
 
     def __init__(self, kind: str) -> None:
         """kind: in the plural, at the beginning of the sentence."""
         super().__init__(
-            f"{kind} are not supported. Save the picture as a JPEG or PNG and send that."
+            f"{kind} are not supported. "
+            "Save the picture as an ordinary 8-bit JPEG or PNG and send that."
         )
 
 
-class CorruptPicture(ClientError):
-    status = 422
-    type = "corrupt_picture"
-    phrase = "Unprocessable Content"
-
+class CorruptPicture(Unusable):
     def __init__(self, format: str) -> None:
         super().__init__(
             f"The {format} picture is truncated or damaged. Open it in a viewer, "
@@ -182,11 +173,7 @@ class CorruptPicture(ClientError):
         )
 
 
-class CondemnedPicture(ClientError):
-    status = 422
-    type = "corrupt_picture"
-    phrase = "Unprocessable Content"
-
+class CondemnedPicture(Unusable):
     def __init__(self) -> None:
         super().__init__(
             "This picture has crashed the service twice, so it is refused. "

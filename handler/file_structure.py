@@ -6,7 +6,6 @@ scan: a small file can have so many of either that it takes seconds.
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Literal
 
 from handler.limits import MAX_GIF_BLOCKS, MAX_PIECES
 
@@ -17,7 +16,7 @@ WITHOUT_LENGTH = {*range(0xD0, 0xDA)}  # restarts, start and end of the image
 
 
 def has_too_many_pieces(data: bytes, format: str) -> bool:
-    """Whether the file has more chunks, segments or tags than any real picture."""
+    """Whether the file has more chunks or segments than any real picture."""
     match format:
         case "PNG":
             return _png_has_too_many(data)
@@ -25,9 +24,7 @@ def has_too_many_pieces(data: bytes, format: str) -> bool:
             return sum(1 for _ in islice(jpeg_segments(data), MAX_PIECES + 1)) > MAX_PIECES
         case "GIF":
             return _gif_has_too_many(data)
-        case "TIFF":
-            return _tiff_has_too_many(data)
-    return False  # read by libraries in C
+    return False  # read by libraries in C, or bounded where they are read (tiff_tags.py)
 
 
 def jpeg_scans(data: bytes) -> int:
@@ -87,11 +84,3 @@ def _gif_has_too_many(data: bytes) -> bool:
             in_extension = data[at] == ord("!")
             at += 2 if in_extension else 1
     return True
-
-
-def _tiff_has_too_many(data: bytes) -> bool:
-    """Tags of the first directory (TIFF 6.0, section 2; BigTIFF has longer numbers)."""
-    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
-    number = 8 if 43 in data[2:4] else 4
-    start = int.from_bytes(data[number : 2 * number], order)
-    return int.from_bytes(data[start : start + (8 if number == 8 else 2)], order) > MAX_PIECES

@@ -14,8 +14,9 @@ _PACKINGS = {
     for pattern, said in {
         rb"\x1f\x8b": ("The body is compressed with gzip, which the service does not unpack", SEND),
         rb"\x28\xb5\x2f\xfd": ("The body is compressed with zstd, which is not unpacked", SEND),
-        # U+FFFD for what is no UTF-8, or Latin-1's letters in UTF-8.
-        rb"(?:\xef\xbf)?\xbd(?:\xef\xbf\xbd|PNG)|\xc3\xbf\xc3\x98\xc3\xbf|\xc2\x89PNG": (
+        # U+FFFD, \xef\xbf\xbd, for what is not UTF-8 (its first two bytes are stripped like those
+        # of a byte order mark), or Latin-1's letters in UTF-8.
+        rb"\xbd(?:\xef\xbf\xbd|PNG)|\xc3\xbf\xc3\x98\xc3\xbf|\xc2\x89PNG": (
             "The picture was read or sent as text, which changes its bytes",
             SEND,
         ),

@@ -161,4 +161,4 @@ def _picture(value: object, refusal: Callable[[str], ClientError]) -> bytes:
         return bytes(value)
     if isinstance(value, str | bytes | bytearray):
         return base64_text.decoded(value)
-    raise refusal("the picture is no string")
+    raise refusal("the picture is not a string")

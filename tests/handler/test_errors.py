@@ -11,7 +11,7 @@ from handler.errors import ClientError, InternalError, RequestError
 KINDS = [
     kind
     for _, kind in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(kind, RequestError) and kind not in (RequestError, ClientError)
+    if issubclass(kind, RequestError) and "__init__" in vars(kind)
 ]
 
 

@@ -20,7 +20,7 @@ MAX_ASPECT = 4  # the network looks at the centre
 JPEG_MODES = ("L", "RGB", "CMYK")
 FORMATS = ("JPEG", "PNG", "WEBP")
 LONGEST_EXIF = 60_000  # bytes; a JPEG's segment has room for 65,533
-USUAL_GAMMA = 0.45455  # of a PNG: sRGB's, nearly
+USUAL_GAMMA, NEARLY = 1 / 2.2, 0.02  # of a PNG: about sRGB's, and what makes no difference
 
 # A photograph takes 100 MB meanwhile.
 _one_at_a_time = threading.Lock()
@@ -38,7 +38,7 @@ def shrunk(picture: bytes) -> bytes:
         except UnidentifiedImageError:
             copy = None
         except Exception as error:
-            raise _unshrinkable(picture, str(error)) from error
+            raise _unshrinkable(picture, str(error) or "it can't be decoded") from error
     if copy is None:
         raise _unshrinkable(
             picture, "that is done only for JPEG, WebP and ordinary 8-bit PNG. Export it as a JPEG"
@@ -55,9 +55,9 @@ def _is_plain_png(picture: bytes, image: PngImageFile) -> bool:
     """No more than 8 bits, its colours sRGB's, and its first frame the one that is shown."""
     is_deep = str(image.tile[0].args).endswith("16B")  # Pillow's raw modes
     says_more = b"cICP" in picture[: picture.find(b"IDAT")] or "default_image" in image.info
-    is_usual = {"srgb", "icc_profile"} & image.info.keys()
     gamma = image.info.get("gamma", USUAL_GAMMA)
-    return not is_deep and not says_more and (bool(is_usual) or gamma == USUAL_GAMMA)
+    is_usual = abs(gamma - USUAL_GAMMA) < NEARLY or "srgb" in image.info
+    return is_usual and not is_deep and not says_more
 
 
 def _jpeg(image: Image.Image) -> bytes:

@@ -21,6 +21,7 @@ from client.classifier import Classifier
 from client.errors import ServiceError
 from client.http import LONGEST_MESSAGE, LONGEST_WAIT, retry_after
 from scripts import ROOT
+from scripts.serving.management import Management
 from scripts.serving.ports import free_port
 from tests.client.foreign import Answer, Foreign, answer, foreign
 
@@ -90,6 +91,12 @@ def test_a_key_is_not_told_in_part(before: int) -> None:
         error = failure(server.url)
     assert str(error).strip(".") in ("", "…")
     assert error.type == "…"
+
+
+def test_torchserve_s_own_key_is_not_told() -> None:
+    said = json.dumps({"type": "x", "message": f"{KEY} is wrong"}).encode()
+    with foreign(answer(403, said)) as server, pytest.raises(ServiceError, match="… is wrong"):
+        Management(server.url, KEY, "resnet18").versions()
 
 
 def test_a_redirect_says_where_to() -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -23,7 +22,7 @@ from client.http import LONGEST_MESSAGE, LONGEST_WAIT, retry_after
 from scripts import ROOT
 from scripts.serving.management import Management
 from scripts.serving.ports import free_port
-from tests.client.foreign import Answer, Foreign, answer, foreign
+from tests.client.foreign import Answer, answer, foreign
 
 KEY = "3f9c1d2e4b5a69788796a5b4c3d2e1f0"
 PASSWORD = "pa55-w0rd"
@@ -233,50 +232,6 @@ def test_keys_that_can_t_be_sent(key: str) -> None:
 def test_nobody_there() -> None:
     error = failure(f"http://127.0.0.1:{free_port()}", patience=0)
     assert (error.type, str(error).split(": ")[-1]) == ("unreachable", "Connection refused")
-
-
-@pytest.fixture
-def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Foreign]:
-    """Named by the environment, and a password for everybody in ~/.netrc."""
-    netrc = tmp_path / "netrc"
-    netrc.write_text(f"default login me password {PASSWORD}\n")
-    monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
-    with foreign(answer(200, GOOD)) as server:
-        monkeypatch.setenv("http_proxy", server.url)
-        yield server
-
-
-@pytest.mark.parametrize("key", [KEY, None])
-def test_netrc_is_not_read(proxy: Foreign, key: str | None) -> None:
-    Classifier("http://pictures.test", access_key=key).classify(b"picture")
-    [head] = proxy.heads
-    assert head.startswith("POST http://pictures.test/predictions/resnet18 ")
-    sent = [line for line in head.splitlines() if line.lower().startswith("authorization")]
-    assert sent == ([f"Authorization: Bearer {key}"] if key else [])
-
-
-def test_no_proxy_leads_to_this_machine(proxy: Foreign, monkeypatch: pytest.MonkeyPatch) -> None:
-    with foreign(answer(200, GOOD)) as server:
-        port = server.server_address[1]
-        for host in ("127.0.0.1", "localhost"):
-            Classifier(f"http://{host}:{port}").classify(b"picture")
-    assert not proxy.heads
-    monkeypatch.setenv("no_proxy", "pictures.invalid")
-    with pytest.raises(ServiceError):
-        Classifier("http://pictures.invalid", patience=0).classify(b"picture")
-    assert not proxy.heads
-    Classifier("http://127.evil.test").classify(b"picture")
-    assert len(proxy.heads) == 1
-
-
-def test_a_proxy_s_password_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    for proxy in (f"http://me:{PASSWORD}@[bad", f"http://me:{PASSWORD}@127.0.0.1:{free_port()}",
-                  f"socks5://me:{PASSWORD}@127.0.0.1:1", f"http://me:{PASSWORD}@"):  # fmt: skip
-        monkeypatch.setenv("http_proxy", proxy)
-        error = failure("http://pictures.test", patience=0)
-        assert PASSWORD not in str(error)
 
 
 def test_a_model_s_name_is_one_part_of_the_path() -> None:

@@ -4,17 +4,20 @@ While a worker is busy, a file names what it is working on. Whoever finds such a
 worker knows that one of these pictures may be the reason: they become suspects, which are worked on
 one by one, after the rest of their batch. A suspect whose worker dies in this trial is condemned:
 it is refused from then on. A suspect that is answered is cleared; most workers die of something
-else, and two that die at once may have had the same picture: that is no second proof.
+else, and two that die at once may have had the same picture: that is no second proof. Nor is the
+first death that came late: TorchServe kills a worker that is slow, as on an overloaded machine.
 
 The workers of a model share a folder: a file `*.work` for each, which it keeps locked (the kernel
-unlocks it when the worker dies, however it dies), and empty files `*.suspect` and `*.condemned`,
-named by the SHA-256 of the picture: the packing around it may differ each time.
+unlocks it when the worker dies, however it dies), and empty files `*.suspect`, `*.late` (a suspect
+whose trial ended so) and `*.condemned`, named by the SHA-256 of the picture: the packing around it
+may differ each time.
 """
 
 import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +28,7 @@ TRIAL = b"\xff" * DIGEST_BYTES  # in a work file: the other digest is a suspect'
 # A work file has its whole size from the beginning, so that a full disk changes nothing. It has
 # room for far more digests than a batch has requests.
 WORK_FILE_BYTES = 128 * DIGEST_BYTES
+LATE = 5.0  # seconds since a batch began; TorchServe kills its worker after 10 (responseTimeout)
 
 
 def digest(picture: bytes) -> bytes:
@@ -38,6 +42,7 @@ class Quarantine:
         directory.mkdir(exist_ok=True)
         self._directory = directory
         self._suspects: set[bytes] = set()
+        self._began = 0.0  # when this batch did, by time.time()
         self._work, name = tempfile.mkstemp(".new", dir=directory)
         fcntl.flock(self._work, fcntl.LOCK_EX)
         self._write([])
@@ -46,6 +51,7 @@ class Quarantine:
 
     def groups(self, digests: Sequence[bytes]) -> tuple[list[list[int]], list[int]]:
         """A batch's indices, in groups to be worked on one by one, and those of the condemned."""
+        self._began = time.time()
         names = self._names()
         if len(names) == 1:  # this worker's own file: nearly always
             return [list(range(len(digests)))], []
@@ -70,10 +76,12 @@ class Quarantine:
         finally:
             self._write([])
         for digest in tried:
-            self._file(digest, "suspect").unlink(missing_ok=True)
+            for kind in ("suspect", "late"):
+                self._file(digest, kind).unlink(missing_ok=True)
 
     def _write(self, digests: Sequence[bytes]) -> None:
         os.pwrite(self._work, b"".join(digests).ljust(WORK_FILE_BYTES, b"\0"), 0)
+        os.utime(self._work, (self._began, self._began))
 
     def _examine(self, work: Path) -> None:
         """Draw the conclusions, if the worker of this file is dead."""
@@ -83,11 +91,15 @@ class Quarantine:
             return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            content = os.read(descriptor, os.fstat(descriptor).st_size)
+            status = os.fstat(descriptor)
+            content = os.read(descriptor, status.st_size)
             starts = range(0, len(content), DIGEST_BYTES)
             found = {content[i : i + DIGEST_BYTES] for i in starts} - {NO_PICTURE}
-            verdict = "condemned" if TRIAL in found else "suspect"
+            late = time.time() - status.st_mtime > LATE
             for digest in found - {TRIAL}:
+                verdict = "condemned" if TRIAL in found else "suspect"
+                if late and TRIAL in found and not self._file(digest, "late").exists():
+                    verdict = "late"
                 self._file(digest, verdict).touch()
             work.unlink(missing_ok=True)
         except BlockingIOError:  # its worker is alive

@@ -28,7 +28,8 @@ def command() -> int:
         return 2
     if state:
         options.url, options.model = state.local_url, options.model or state.model
-        key, host = key or state.settings.access_key, state.settings.domain
+        # The environment's key may have been renewed here since.
+        key, host = state.settings.access_key, state.settings.domain
     return main(options, key, host)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from client.classifier import Classifier
 from client.errors import ServiceError
+from client.pictures import Pictures
 from scripts import SAMPLES
 from scripts.serving.bounds import CANARY
 from scripts.serving.run_directory import RunDirectory, State
@@ -83,10 +84,11 @@ class Canaries:
 
 
 def find_canaries(folder: Path) -> list[Path]:
-    pictures = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".png"))
+    """What classify.py finds there. Raises ServiceError where that is nothing."""
+    pictures = Pictures([str(folder)]).found if folder.is_dir() else []
     if not pictures:
-        raise ServiceError("no_canaries", f"There are no JPEGs or PNGs to be read in {folder}")
-    return pictures
+        raise ServiceError("no_canaries", f"There are no pictures to be read in {folder}")
+    return [Path(picture) for picture in pictures]
 
 
 def read_answers(path: Path) -> dict[str, int]:

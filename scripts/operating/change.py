@@ -29,18 +29,21 @@ PASSES = (
 
 @contextmanager
 def change(run: RunDirectory) -> Iterator[Management]:
-    """One at a time; what is recorded is so before the block and after it, however that ends.
+    """One at a time; what is recorded is so before the block, if it can be, and after it.
 
-    Raises ServiceError.
+    Raises ServiceError; after an exception of the block, that one.
     """
     with one_at_a_time(run):
-        for repaired in settle(run):
+        for repaired in settle_if_possible(run):
             print(f"A command before this one did not finish: {repaired}", file=sys.stderr)
         try:
             yield Management.of(run)
-        finally:
+        except BaseException:
             with uninterrupted():
-                settle(run)
+                settle_if_possible(run)
+            raise
+        with uninterrupted():
+            settle(run)
 
 
 @contextmanager
@@ -94,6 +97,15 @@ def settle(run: RunDirectory) -> list[str]:
             if error.type not in PASSES or time.monotonic() > deadline:
                 raise
         time.sleep(POLL)
+
+
+def settle_if_possible(run: RunDirectory) -> list[str]:
+    """Like settle, but what prevents it is only told: the command may be the way out."""
+    try:
+        return settle(run)
+    except ServiceError as error:
+        print(f"What was wanted before can't be done: {error}", file=sys.stderr)
+        return []
 
 
 def _settle(run: RunDirectory, management: Management) -> list[str]:

@@ -22,12 +22,13 @@ from scripts.serving.run_directory import RunDirectory, State, write_atomically
 GRACE = 600.0  # seconds for which the access key before is still accepted
 POLL = 0.2  # seconds
 PICTURE = SAMPLES / "cat.jpg"
+ENDED = "The service has just ended. Start it: make start"
 
 
 def renew_access_key(run: RunDirectory, new: str | None, grace: float) -> Path | None:
     """Returns once it is accepted, None where the service has no access key; raises ServiceError.
 
-    new: None to make one up, which is then in the file whose path is returned. grace: seconds.
+    The key is then in the file whose path is returned. new: None to make one up. grace: seconds.
     """
     with one_at_a_time(run):
         state = running(run)
@@ -41,7 +42,11 @@ def renew_access_key(run: RunDirectory, new: str | None, grace: float) -> Path |
                 "ACCESS_KEY in the environment",
             )
         if new == old:
-            raise ServiceError("same_key", "ACCESS_KEY is the key that the service has already")
+            raise ServiceError(
+                "same_key",
+                "This is the key that the service has already. Choose another, or leave --key-from "
+                "out",
+            )
         key = new or secrets.token_hex(16)
         until = time.time() + grace
         changes = replace(run.changes(), access_key=key, old_access_key=old, old_until=until)
@@ -50,8 +55,9 @@ def renew_access_key(run: RunDirectory, new: str | None, grace: float) -> Path |
             state.local_url, state.model, access_key=key, host=state.settings.domain
         )
         try:
-            wait_until(lambda: accepted(classifier), STATUS, "The gateway", run)
-        finally:  # who reads it there finds one that is accepted
+            not_yet = "The gateway has not taken the new key over"
+            wait_until(lambda: accepted(classifier), STATUS, not_yet, run)
+        finally:  # it is recorded: the gateway accepts it then, however late
             write_atomically(run.access_key, f"{key}\n")
     return run.access_key
 
@@ -66,7 +72,7 @@ def renew_torchserve_keys(run: RunDirectory) -> None:
         wait_until(
             lambda: run.key("management") not in (None, old) and client.is_ready(),
             READY,
-            "TorchServe",
+            "TorchServe has not come back with new keys",
             run,
         )
 
@@ -83,22 +89,22 @@ def tell_supervisor(run: RunDirectory, state: State) -> None:
     try:
         process = os.pidfd_open(state.pid)
     except ProcessLookupError:
-        raise ServiceError("not_running", "The service is not running") from None
+        raise ServiceError("not_running", ENDED) from None
     try:
         # Only now is it sure that this is the one: a pid may be given to another once it is free.
-        if run.holder() == state.pid:
-            signal.pidfd_send_signal(process, RENEW)
+        if run.holder() != state.pid:
+            raise ServiceError("not_running", ENDED)
+        signal.pidfd_send_signal(process, RENEW)
     finally:
         os.close(process)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, who: str, run: RunDirectory) -> None:
-    """Raises ServiceError."""
+def wait_until(
+    condition: Callable[[], bool], seconds: float, not_yet: str, run: RunDirectory
+) -> None:
+    """Raises ServiceError, which begins with `not_yet`."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise ServiceError(
-                "not_renewed",
-                f"{who} has not taken the new key over within {seconds:.0f} s. See {run.logs}",
-            )
+            raise ServiceError("not_renewed", f"{not_yet} within {seconds:.0f} s. See {run.logs}")
         time.sleep(POLL)

@@ -20,6 +20,7 @@ from scripts.operating.canaries import Bounds
 from scripts.operating.change import ENDING
 from scripts.operating.keys import GRACE, renew_access_key, renew_torchserve_keys
 from scripts.operating.status import WATCH, show
+from scripts.serving.failures import in_words
 from scripts.serving.run_directory import DEFAULT, RunDirectory
 from scripts.serving.settings import MOST_WORKERS, Settings
 from scripts.serving.variables import BadSetting, variables
@@ -35,9 +36,9 @@ class Parser(argparse.ArgumentParser):
 def main() -> int:
     options = parse_arguments()
     run = RunDirectory(options.run_directory.resolve())
-    for number in ENDING - {signal.SIGINT}:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    for ending in ENDING - {signal.SIGINT}:
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # nohup's wish
+            signal.signal(ending, lambda received, _: sys.exit(128 + received))
     try:
         status = COMMANDS[options.command](run, options)
         sys.stdout.flush()
@@ -48,8 +49,8 @@ def main() -> int:
     except (ServiceError, BadSetting) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
-    except OSError as error:  # another user's service
-        print(f"{options.command}: {error.filename}: {error.strerror}", file=sys.stderr)
+    except OSError as error:  # another user's service, a full disk
+        print(f"{options.command}: {in_words(error, run.path)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         if getattr(options, "watch", False):  # the way to end it
@@ -89,8 +90,14 @@ def parse_arguments() -> argparse.Namespace:
         "rotate-keys", help="new keys: of TorchServe, and the access key where there is one"
     )
     command.description = (
-        "The new access key is ACCESS_KEY, in the environment, or else a random one. It is written "
-        "into the service's folder, for its user alone."
+        "The new access key is a random one, whatever ACCESS_KEY is in the environment. It is "
+        "written into the service's folder, for its user alone."
+    )
+    command.add_argument(
+        "--key-from",
+        type=Path,
+        metavar="FILE",
+        help="the new access key is in this file (/dev/stdin: standard input)",
     )
     command.add_argument(
         "--grace",
@@ -226,13 +233,25 @@ def unload(run: RunDirectory, options: argparse.Namespace) -> int:
 
 
 def rotate_keys(run: RunDirectory, options: argparse.Namespace) -> int:
-    new = given(options, "access_key") if "ACCESS_KEY" in os.environ else None
+    new = key_in(options.key_from) if options.key_from else None
     if path := renew_access_key(run, new, options.grace):
-        until = time.strftime("%H:%M:%S", time.localtime(time.time() + options.grace))
+        until = in_time(run.changes().old_until)
         print(f"The new access key is in {path}. The one before is valid until {until}", flush=True)
     renew_torchserve_keys(run)
     print("TorchServe has new keys")
     return 0
+
+
+def key_in(file: Path) -> Any:
+    """Raises BadSetting, OSError."""
+    one = next(one for one in variables(Settings) if one.field == "access_key")
+    return one.read(file.read_text("utf-8", "replace").strip(), str(file))
+
+
+def in_time(when: float) -> str:
+    """The local time, with the date where it is not today's. when: as time.time() has it."""
+    today = time.strftime("%Y-%m-%d")
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when)).removeprefix(f"{today} ")
 
 
 COMMANDS = {

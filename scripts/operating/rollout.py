@@ -103,14 +103,15 @@ class Rollout:
         expected: Sequence[int] | None,
     ) -> None:
         """Load it, where it is not, with as many workers as serve; ask it about the canaries."""
+        default = management.default()
         try:
             if version not in archives_of(management):
-                management.register(archive, version, len(management.default()["workers"]))
+                management.register(archive, version, len(default["workers"]))
             canaries.try_out(version, expected)
         except ServiceError as error:
             sentence = str(error).rstrip(".")
             raise ServiceError(
-                error.type, f"{sentence}. The previous version keeps serving"
+                error.type, f"{sentence}. Version {default['modelVersion']} keeps serving"
             ) from error
 
 
@@ -152,11 +153,17 @@ def scale(run: RunDirectory, workers: int) -> None:
 
 
 def promoted(before: Changes, archive: str, management: Management, stays: bool = False) -> Changes:
-    """With `archive` as the default. stays: the one that was remains loaded."""
+    """With `archive` as the default. stays: the one that was remains loaded.
+
+    One that TorchServe has not loaded is forgotten.
+    """
     old = before.archives[0]
+    was_loaded = old in archives_of(management).values()
+    stays = stays and was_loaded
     others = [one for one in before.archives if one != archive and (stays or one != old)]
     workers = len(management.default()["workers"])
-    return replace(before, archives=(archive, *others), previous=old, workers=workers)
+    previous = old if was_loaded else None
+    return replace(before, archives=(archive, *others), previous=previous, workers=workers)
 
 
 def _loaded(run: RunDirectory, management: Management, version: str) -> str:

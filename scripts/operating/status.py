@@ -3,9 +3,11 @@
 import json
 import sys
 import time
+from functools import partial
 from typing import Any, NotRequired, TypedDict
 
 from client.classifier import Classifier
+from client.errors import ServiceError
 from scripts.operating.change import archive_of
 from scripts.serving.admin import Admin, Unreachable
 from scripts.serving.bounds import STATUS
@@ -94,13 +96,20 @@ def _queues(run: RunDirectory) -> dict[str, Waiting]:
 
 
 def show(run: RunDirectory, as_json: bool, watch: bool) -> int:
-    """Exit status 0: ready; 1: not running, or a prediction would fail now."""
-    while True:
+    """Exit status 0: ready; 1: a prediction would fail now. Raises ServiceError.
+
+    watch: until interrupted, also while nothing runs.
+    """
+    write = partial(json.dumps, indent=2) if as_json else in_words
+    if not watch:
         status = status_of(run)
-        text = json.dumps(status, indent=2) if as_json else in_words(status)
-        if not watch:
-            print(text)
-            return 0 if status["ready"] else 1
+        print(write(status))
+        return 0 if status["ready"] else 1
+    while True:
+        try:
+            text = write(status_of(run))
+        except ServiceError as error:
+            text = str(error)
         clear = "\033[H\033[2J" if sys.stdout.isatty() else ""
         print(f"{clear}{time.strftime('%H:%M:%S')}  {text}", flush=True)
         time.sleep(WATCH)

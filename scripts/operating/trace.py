@@ -143,9 +143,12 @@ def send(run: RunDirectory, picture: Path) -> Trace:
 
 
 def _named(run: RunDirectory, request_id: str) -> Trace:
-    for trace in logged(run, request_id):
-        return trace
-    raise ServiceError("unknown_request", f"access.log has no request {request_id}. {_hint(run)}")
+    traces = list(logged(run, request_id))
+    if not traces:
+        raise ServiceError(
+            "unknown_request", f"access.log has no request {request_id}. {_hint(run)}"
+        )
+    return max(traces, key=lambda trace: trace.when)  # clients may use one again
 
 
 def _slowest(run: RunDirectory, number: int) -> list[Trace]:
@@ -185,10 +188,10 @@ def logged(run: RunDirectory, request_id: str | None = None) -> Iterator[Trace]:
 def _entry(line: str) -> dict[str, Any] | None:
     """None for a line that is being written, or could not be written to its end."""
     try:
-        entry: dict[str, Any] = json.loads(line)
+        entry = json.loads(line)
     except json.JSONDecodeError:
         return None
-    return entry
+    return entry if isinstance(entry, dict) else None
 
 
 def _logged(entry: dict[str, Any]) -> Trace:

@@ -136,7 +136,12 @@ class Management:
             ) from error
         if not response.ok:
             raise refusal(response, self._key)
-        return response.json()
+        try:
+            return response.json()
+        except (ValueError, RecursionError) as error:
+            raise ServiceError(
+                "bad_answer", f"What answers at {self.url} is not TorchServe's management API"
+            ) from error
 
 
 def running(run: RunDirectory) -> State:

@@ -6,7 +6,6 @@ not given is read from the environment variable of its name (--port: PORT).
 
 import argparse
 import asyncio
-import errno
 import logging
 import os
 import resource
@@ -22,7 +21,7 @@ from pathlib import Path
 
 from client.errors import ServiceError
 from scripts import ROOT
-from scripts.serving import variables
+from scripts.serving import failures, variables
 from scripts.serving.archives import model_of
 from scripts.serving.bounds import FILES, READY, SERVICE_STOP
 from scripts.serving.logs import JsonLines, take_over_output
@@ -35,7 +34,6 @@ from scripts.serving.variables import BadSetting
 
 # From the background process to the command that started it.
 READY_WORD, TAKEN_WORD = b"ready", b"taken"
-MODULE = ".venv/bin/python -m scripts.service"
 JOIN_POLL = 0.1  # seconds between two looks at a service that somebody else starts
 
 logger = logging.getLogger("supervisor")
@@ -82,16 +80,9 @@ def in_words(error: Exception, run: RunDirectory) -> str:
     match error:
         case Refused() | GaveUp() | BadSetting() | ServiceError():
             return str(error)
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return f"no space is left on the disk of {run.path}. Make room and try again"
-        case OSError(errno=errno.EROFS | errno.EACCES | errno.EPERM):
-            return (
-                f"{error.filename or run.path}: {error.strerror}. The service keeps its files in "
-                f"{run.path}; for another folder: {MODULE} start --run-directory FOLDER"
-            )
         case OSError():
-            return f"{error.filename or run.path}: {error.strerror or error}"
-    return f"an error that nobody foresaw ({error!r}). See {run.supervisor_log}"
+            return failures.in_words(error, run.path)
+    return f"an unexpected error ({error!r}). See {run.supervisor_log}"
 
 
 class Parent:
@@ -153,11 +144,10 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
             kill_leftovers(before.children)
         for old in run.logs.glob("*.out"):
             old.unlink()
-        run.record(Changes(archives=(settings.archive.name,)))
-        run.access_key.unlink(missing_ok=True)
         check_limits(settings, run)
         has_http3 = settings.domain is not None  # it is for TLS
         with closing(Door(settings.host, settings.port, has_http3)), run.fresh_scratch():
+            forget_changes(settings, run)
             supervisor = Supervisor(settings, run)
             try:
                 asyncio.run(supervisor.run(lambda: parent.tell(READY_WORD)))
@@ -165,6 +155,14 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
                 when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
                 supervisor.say("failed", f"it failed at {when}: {in_words(error, run)}")
                 raise
+
+
+def forget_changes(settings: Settings, run: RunDirectory) -> None:
+    """What operators changed in the service before, but for a renewed key that this one has."""
+    run.record(Changes(archives=(settings.archive.name,)))
+    with suppress(FileNotFoundError):
+        if run.access_key.read_text().strip() != settings.access_key:
+            run.access_key.unlink()
 
 
 def check_limits(settings: Settings, run: RunDirectory) -> None:
@@ -238,7 +236,9 @@ def joined(settings: Settings, run: RunDirectory) -> bool:
             print(f"The service is already running at {settings.url}")
             return True
         if time.monotonic() > deadline:
-            raise Refused(f"another start does not get ready; see {run.supervisor_log}")
+            raise Refused(
+                f"the service was being started, but is not ready yet; see {run.supervisor_log}"
+            )
         time.sleep(JOIN_POLL)
     ended = run.state()
     if state and ended and ended.pid == state.pid and ended.status != "stopped":

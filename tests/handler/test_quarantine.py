@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,28 @@ def test_two_workers_that_die_at_once_are_no_proof(tmp_path: Path) -> None:
     die(tmp_path, [A], f"{other}\n    with other.at_work([batch[0]]): os.kill(os.getpid(), 9)")
     assert len(list(tmp_path.glob("*.work"))) == 2
     assert Quarantine(tmp_path).groups([A, B]) == ([[1], [0]], [])
+
+
+def test_the_first_late_death_is_no_proof(tmp_path: Path) -> None:
+    """TorchServe ends a worker that is slow, as on an overloaded machine."""
+    die(tmp_path, [A])
+    for outcome in (([[1], [0]], []), ([[1]], [0])):
+        die(tmp_path, [A])
+        for work in tmp_path.glob("*.work"):
+            os.utime(work, (0, 0))
+        assert Quarantine(tmp_path).groups([A, B]) == outcome
+
+
+def test_a_batch_is_late_since_it_began(tmp_path: Path) -> None:
+    die(tmp_path, [A])
+    quarantine = Quarantine(tmp_path)
+    assert quarantine.groups([A, B]) == ([[1], [0]], [])
+    began = time.time()
+    with quarantine.at_work([B]):
+        pass
+    with quarantine.at_work([A]):
+        [work] = tmp_path.glob("*.work")
+        assert began - 5 < work.stat().st_mtime <= began
 
 
 @pytest.mark.parametrize("end", ["sys.exit(0)", "raise MemoryError"])

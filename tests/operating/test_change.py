@@ -5,32 +5,43 @@ import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from client.errors import ServiceError
 from scripts import ROOT, SAMPLES
+from scripts.operating.canaries import Bounds
 from scripts.operating.change import one_at_a_time
+from scripts.operating.rollout import Rollout, scale, set_default, versions
 from scripts.serving.management import Management
 from scripts.serving.ports import free_port
-from scripts.serving.run_directory import RunDirectory
-from tests.archives import with_fault
+from scripts.serving.run_directory import Changes, RunDirectory
+from tests.archives import PREPROCESSING, rebuilt, with_fault
 from tests.service import Service, wait_until
 
 SLOW = b"slow"
 CAT = (SAMPLES / "cat.jpg").read_bytes()
+FULL = "memory is full"
 STATEMENT = "import time; time.sleep(2)"
 
 
 @pytest.fixture(scope="module")
 def open_service(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One that takes other archives, and takes its time for pictures that end so."""
-    archive = with_fault(
-        int8_archive, tmp_path_factory.mktemp("a") / "resnet18-int8.mar", SLOW, STATEMENT
-    )
-    service = Service(RunDirectory(tmp_path_factory.mktemp("run")), archive, free_port())
+    """One that takes other archives, takes its time for pictures that end so, and can load no
+    further worker while a file says so.
+    """
+    folder = tmp_path_factory.mktemp("a")
+    slow = with_fault(int8_archive, folder / "slow.mar", SLOW, STATEMENT)
+    run = RunDirectory(tmp_path_factory.mktemp("run"))
+    with zipfile.ZipFile(slow) as contents:
+        source = contents.read(PREPROCESSING).decode()
+    source += f"\nfrom pathlib import Path\nassert not Path({str(run.path / FULL)!r}).exists()\n"
+    archive = rebuilt(slow, folder / "resnet18-int8.mar", "1.0", preprocessing_py=source.encode())
+    service = Service(run, archive, free_port())
     assert service.start("--model-api").returncode == 0
     yield service
     assert service.stop().returncode == 0
@@ -116,7 +127,7 @@ def interrupted(
     assert service.manage("scale", "1").returncode == 0
 
 
-QUICK = [("canaries", signal.SIGINT), ("loading", signal.SIGTERM)]
+QUICK = [("loading", signal.SIGTERM)]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +161,7 @@ def test_interrupted_too_late_it_is_done(
 @pytest.mark.parametrize(
     "step",
     [
-        pytest.param(step, marks=() if step in ("canaries", "draining") else pytest.mark.long)
+        pytest.param(step, marks=() if step == "draining" else pytest.mark.long)
         for step in BEFORE | AFTER
     ],
 )
@@ -190,24 +201,40 @@ def test_a_new_torchserve_has_what_is_recorded(
 def test_one_at_a_time(open_service: Service, new: Path) -> None:
     service = open_service
     with one_at_a_time(service.run):
-        for command in (
-            "rollout",
-            "rollback",
-            "scale 2",
-            "default 2.0",
-            "unload 2.0",
-            "rotate-keys",
-        ):
+        for command in ("rollout", "scale 2", "rotate-keys"):
             archive = [str(new)] if command == "rollout" else []
             done = service.manage(*command.split(), *archive)
             assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
             assert "in progress" in done.stderr
 
 
-def test_a_refused_one_leaves_nothing(open_service: Service, new: Path, canaries: Path) -> None:
-    options = ["--canaries", str(canaries), "--latency", "0"]
-    done = open_service.manage("rollout", str(new), *options)
-    assert done.returncode == 1
-    assert done.stderr.endswith("the limit is 0 s. The previous version keeps serving\n")
-    assert list(states(open_service)) == ["1.0"]
-    assert store(open_service) == {open_service.archive.name}
+def test_the_way_out_is_open(open_service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is recorded can't be done: the commands that change the record go on."""
+    service, run, archive = open_service, open_service.run, open_service.archive.name
+    lost = Changes(archives=("lost.mar", archive), previous=archive)
+    run.record(lost)
+    done = service.manage("default", "9.9")
+    assert (done.returncode, run.changes()) == (1, lost)
+    assert "Version 9.9 is not loaded" in done.stderr.splitlines()[-1]
+    for way_out in (lambda: set_default(run, "1.0"), lambda: Rollout(run).roll_back(Bounds())):
+        run.record(lost)
+        way_out()
+        assert "TorchServe has not loaded lost.mar" in capsys.readouterr().err
+        assert run.changes() == Changes(1, (archive,))
+    assert versions(run) == [("1.0", "default", archive)]
+
+
+def test_fewer_workers_where_the_recorded_can_t_be_loaded(
+    open_service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service, run = open_service, open_service.run
+    run.record(replace(run.changes(), workers=2))
+    full = run.path / FULL
+    full.touch()
+    try:
+        scale(run, 1)
+    finally:
+        full.unlink()
+    assert "its worker ended" in capsys.readouterr().err
+    assert run.changes().workers == 1
+    assert states(service) == {"1.0": ["READY"]}

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from scripts import ROOT
+from scripts.operating.manage import in_time
 from tests.service import Service
 
 COMMAND = [sys.executable, "-m", "scripts.manage", "--run-directory"]
@@ -28,6 +30,8 @@ def manage(run: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("rollout x.mar --agreement nan", "'nan' is not a number from 0 to 1"),
         ("rollout x.mar --latency nan", "'nan' is not a number of at least 0"),
         ("rollback --latency -1", "'-1' is not a number of at least 0"),
+        ("rotate-keys --key-from /nowhere", "/nowhere: No such file or directory"),
+        ("rotate-keys --key-from Makefile", "Makefile: a key has 16 or more ASCII letters"),
         ("rotate-keys --grace soon", "'soon' is not a number from 0 to 604800"),
         ("rotate", "invalid choice: 'rotate'"),
         ("unload 2.0", "The service is not running. Start it: make start"),
@@ -38,6 +42,16 @@ def test_one_sentence(tmp_path: Path, arguments: str, reason: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert reason in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_times_of_other_days_have_a_date() -> None:
+    now = datetime.now()
+    later = now + timedelta(days=2)
+    assert in_time(later.timestamp()) == later.isoformat(" ", "seconds")
+    assert in_time(now.timestamp()) in (
+        now.isoformat(" ", "seconds").split()[1],
+        now.isoformat(" ", "seconds"),  # midnight has just passed
+    )
 
 
 @pytest.mark.parametrize("command", ["versions", "status", "status --watch"])

@@ -147,10 +147,6 @@ MOVES: list[Callable[[Table], None]] = [
     Table.scale,
     Table.restart,
 ]
-SHORT = [
-    *(Table.rollout_beside, Table.set_default, Table.rollback, Table.unload, Table.rollback),
-    *(Table.scale, Table.rollout_beside, Table.rollout_of_a_loaded_one, Table.restart),
-]
 
 
 def each_after_each() -> list[Callable[[Table], None]]:
@@ -170,15 +166,10 @@ def test_the_walk_has_every_pair() -> None:
     assert sorted(map(repr, pairwise(walk))) == sorted(map(repr, product(MOVES, repeat=2)))
 
 
-@pytest.mark.parametrize("moves", [SHORT, pytest.param(None, marks=pytest.mark.long)])
-def test_moves(
-    open_service: Service,
-    int8_archive: Path,
-    tmp_path: Path,
-    moves: list[Callable[[Table], None]] | None,
-) -> None:
+@pytest.mark.long
+def test_moves(open_service: Service, int8_archive: Path, tmp_path: Path) -> None:
     table = Table(open_service, int8_archive, tmp_path)
-    for move in moves or each_after_each():
+    for move in each_after_each():
         print(move.__name__, table.expected(), table.previous)
         move(table)
         table.check()

@@ -92,7 +92,7 @@ def test_nothing_is_lost_while_it_changes(
             done = service.manage("rollout", str(archive), "--latency", "10")
             assert done.returncode == 1
             assert reason in done.stderr
-            assert "The previous version keeps serving" in done.stderr
+            assert "Version 2.0 keeps serving" in done.stderr
             assert [version["modelVersion"] for version in service.versions()] == ["2.0"]
             load.go_on(40)
 
@@ -150,21 +150,33 @@ def test_beside(open_service: Service, int8_archive: Path, tmp_path: Path) -> No
     done = service.manage("default", "9.9")
     assert done.returncode == 1
     assert "Version 9.9 is not loaded; loaded: 1.0, 5.0" in done.stderr
+    for command, default in {
+        "default 5.0": "resnet18-int8",
+        "rollback": "resnet18-fp32",
+        "unload 5.0": "resnet18-fp32",
+    }.items():
+        assert service.manage(*command.split()).returncode == 0
+        assert answers(service) == default
+    assert requests.post(f"{url}/5.0", CAT, timeout=60).status_code == 404
 
 
 def test_bounds(open_service: Service, int8_archive: Path, tmp_path: Path) -> None:
     archive = rebuilt(int8_archive, tmp_path / "a.mar", "6.0")
+    store = set(open_service.run.model_store.iterdir())
     done = open_service.manage("rollout", str(archive), "--latency", "0.001")
     assert done.returncode == 1
     assert "took up to" in done.stderr
+    assert done.stderr.endswith("the limit is 0.001 s. Version 1.0 keeps serving\n")
+    assert [version["modelVersion"] for version in open_service.versions()] == ["1.0"]
+    assert set(open_service.run.model_store.iterdir()) == store
     expected = tmp_path / "expected.jsonl"
     expected.write_text('{"file": "cat.jpg", "items": [{"class_id": 1}]}\n')
     done = open_service.manage("rollout", str(archive), "--expected", str(expected))
     assert done.returncode == 1
     assert "has no answers for astronaut.jpg" in done.stderr
     for options, reason in {
-        ("--canaries", str(tmp_path)): "no JPEGs or PNGs",
-        ("--canaries", str(tmp_path / "nowhere")): "no JPEGs or PNGs",
+        ("--canaries", str(tmp_path)): "no pictures",
+        ("--canaries", str(tmp_path / "nowhere")): "no pictures",
         ("--expected", str(tmp_path)): "can't be read as answers",
     }.items():
         done = open_service.manage("rollout", str(archive), *options)

@@ -7,7 +7,7 @@ import yaml
 from ts.model_server import load_properties
 
 from client import classifier, shrinking
-from handler import parameters
+from handler import parameters, quarantine
 from scripts import ROOT
 from scripts.serving import bounds as b
 from scripts.serving.gateway_files import TEMPLATE, _bounds
@@ -99,7 +99,7 @@ def test_order(chain: str) -> None:
 
 
 def test_what_the_archive_says() -> None:
-    assert MODEL["responseTimeout"] == b.RESPONSE
+    assert MODEL["responseTimeout"] == b.RESPONSE > quarantine.LATE
     assert MODEL["clientTimeoutInMills"] == b.QUEUE * 1000
     assert MODEL["startupTimeout"] == b.STARTUP
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,10 +17,13 @@ import requests
 from scripts import ROOT, SAMPLES
 from scripts.serving.bounds import READY
 from scripts.serving.ports import free_port
-from scripts.serving.run_directory import RunDirectory
+from scripts.serving.run_directory import Changes, RunDirectory
+from scripts.serving.service import forget_changes
+from scripts.serving.settings import Settings
 from tests.archives import rebuilt
 from tests.service import Service, children_of, wait_until
 
+KEY = "renewed-key-" * 3
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 
 
@@ -146,6 +150,32 @@ def test_two_services_with_one_port(other: Service, archive: Path, tmp_path: Pat
     assert (other, rival)[winner].stop().returncode == 0
 
 
+def test_a_start_that_fails_forgets_nothing(
+    other: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was renewed while the service ran may be nowhere else."""
+    changes = Changes(archives=("a.mar",), access_key=KEY)
+    other.run.create()
+    other.run.record(changes)
+    other.run.access_key.write_text(f"{KEY}\n")
+    monkeypatch.setenv("ACCESS_KEY", KEY)
+    with socket.create_server(("127.0.0.1", other.port)):
+        assert "another program has this port" in other.start().stderr
+    assert other.run.access_key.read_text() == f"{KEY}\n"
+    assert other.run.changes() == changes
+
+
+@pytest.mark.parametrize(("key", "kept"), [(KEY, True), ("other" * 4, False), (None, False)])
+def test_a_renewed_key_stays_where_it_is_while_it_is_the_key(
+    tmp_path: Path, key: str | None, kept: bool
+) -> None:
+    run = RunDirectory(tmp_path)
+    run.access_key.write_text(f"{KEY}\n")
+    forget_changes(Settings(Path("a.mar"), access_key=key), run)
+    assert run.access_key.exists() == kept
+    assert run.changes() == Changes(archives=("a.mar",))
+
+
 def test_stop_signals_no_stale_pid(other: Service) -> None:
     """The file may name a process that has its pid by now; the kernel knows who holds the lock."""
     with subprocess.Popen(["sleep", "60"]) as bystander:
@@ -200,7 +230,7 @@ def test_what_nobody_foresaw_is_told_afterwards(other: Service) -> None:
     os.kill(other.child_pid("ModelServer"), signal.SIGKILL)
     wait_until(lambda: not other.run.is_running(), 30, "the supervisor has ended")
     said = other.manage("status").stderr
-    assert "an error that nobody foresaw (ValueError(" in said
+    assert "an unexpected error (ValueError(" in said
     assert str(other.run.supervisor_log) in said
     assert "Traceback" in other.run.supervisor_log.read_text()
 

@@ -19,6 +19,7 @@ from tests.service import Load, Service
 
 pytestmark = pytest.mark.undisturbed
 
+PATIENT = ("--latency", "20")  # where 20 clients have a busy machine
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 
 
@@ -79,7 +80,7 @@ def test_nothing_is_lost_while_it_changes(
             assert service.manage("scale", workers).returncode == 0
             load.go_on(40)
 
-        done = service.manage("rollout", str(archives["int8"]))
+        done = service.manage("rollout", str(archives["int8"]), *PATIENT)
         assert done.returncode == 0, done.stderr
         assert default(service) == "2.0"
         assert answers(service) == "resnet18-int8"
@@ -89,14 +90,14 @@ def test_nothing_is_lost_while_it_changes(
             wrong: "expected best class on",
             archives["no handler"]: "its worker ended",
         }.items():
-            done = service.manage("rollout", str(archive), "--latency", "10")
+            done = service.manage("rollout", str(archive), *PATIENT)
             assert done.returncode == 1
             assert reason in done.stderr
             assert "Version 2.0 keeps serving" in done.stderr
             assert [version["modelVersion"] for version in service.versions()] == ["2.0"]
             load.go_on(40)
 
-        done = service.manage("rollback")
+        done = service.manage("rollback", *PATIENT)
         assert done.returncode == 0, done.stderr
         assert default(service) == "1.0"
         assert answers(service) == "resnet18-fp32"
@@ -107,7 +108,7 @@ def test_nothing_is_lost_while_it_changes(
 
 def test_a_rollout_outlives_torchserve(open_service: Service, samples: list[bytes]) -> None:
     service = open_service
-    assert service.manage("rollback").returncode == 0  # takes the rollback back
+    assert service.manage("rollback", *PATIENT).returncode == 0  # takes the rollback back
     assert answers(service) == "resnet18-int8"
     with Load(service, samples) as load:
         load.go_on(20)
@@ -117,7 +118,7 @@ def test_a_rollout_outlives_torchserve(open_service: Service, samples: list[byte
     assert load.lost() == []
     assert default(service) == "2.0"
     assert answers(service) == "resnet18-int8"
-    assert service.manage("rollback").returncode == 0
+    assert service.manage("rollback", *PATIENT).returncode == 0
     assert answers(service) == "resnet18-fp32"
 
 
@@ -143,7 +144,7 @@ def test_what_is_no_new_version(
 def test_beside(open_service: Service, int8_archive: Path, tmp_path: Path) -> None:
     service = open_service
     archive = rebuilt(int8_archive, tmp_path / "a.mar", "5.0")
-    assert service.manage("rollout", str(archive), "--beside").returncode == 0
+    assert service.manage("rollout", str(archive), "--beside", *PATIENT).returncode == 0
     url = f"{service.url}/predictions/resnet18"
     models = [requests.post(url + v, CAT, timeout=60).headers["x-model"] for v in ("", "/5.0")]
     assert models == ["resnet18-fp32", "resnet18-int8"]
@@ -152,7 +153,7 @@ def test_beside(open_service: Service, int8_archive: Path, tmp_path: Path) -> No
     assert "Version 9.9 is not loaded; loaded: 1.0, 5.0" in done.stderr
     for command, default in {
         "default 5.0": "resnet18-int8",
-        "rollback": "resnet18-fp32",
+        "rollback --latency 20": "resnet18-fp32",
         "unload 5.0": "resnet18-fp32",
     }.items():
         assert service.manage(*command.split()).returncode == 0

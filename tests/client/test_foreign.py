@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from client import classifier
 from client.classifier import Classifier
 from client.errors import ServiceError
-from client.http import LONGEST_MESSAGE, LONGEST_WAIT, retry_after
+from client.http import LONGEST_WAIT, retry_after
 from scripts import ROOT
-from scripts.serving.management import Management
 from scripts.serving.ports import free_port
 from tests.client.foreign import Answer, answer, foreign
 
@@ -80,22 +79,6 @@ def test_answers_that_time_does_not_mend(type: str, said: Answer) -> None:
     assert len(server.heads) == 1
     assert PASSWORD not in str(error)
     assert len(str(error)) < 300
-
-
-@pytest.mark.parametrize("before", [0, LONGEST_MESSAGE - 20, LONGEST_MESSAGE - 1])
-def test_a_key_is_not_told_in_part(before: int) -> None:
-    """Where a long message is cut."""
-    said = {"type": KEY, "message": "." * before + KEY}
-    with foreign(answer(401, json.dumps(said).encode())) as server:
-        error = failure(server.url)
-    assert str(error).strip(".") in ("", "…")
-    assert error.type == "…"
-
-
-def test_torchserve_s_own_key_is_not_told() -> None:
-    said = json.dumps({"type": "x", "message": f"{KEY} is wrong"}).encode()
-    with foreign(answer(403, said)) as server, pytest.raises(ServiceError, match="… is wrong"):
-        Management(server.url, KEY, "resnet18").versions()
 
 
 def test_a_redirect_says_where_to() -> None:

@@ -86,7 +86,7 @@ def _why_not(path: Path) -> str | None:
             head = file.read(HEAD)
     except OSError:
         return None  # whoever reads it will say why
-    if suffix in (".heic", ".heif", ".hif") or _is_heic(head):
+    if _is_heic(head):
         return "HEIC (export it as JPEG)"
     if suffix in _SUFFIXES or _is_picture(head):
         return None

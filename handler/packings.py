@@ -8,6 +8,8 @@ SEND = "Send the picture's own bytes, as curl --data-binary @picture.jpg does"
 FETCH = f"Download the picture first. {SEND}"
 OPEN = "Perhaps a download got it instead of a picture: open the file to see what it says"
 
+CONVERT = "The service does not read this kind: export it as a JPEG or PNG"
+
 # What a body begins with: what it is, and what to do.
 _PACKINGS = {
     re.compile(pattern, re.IGNORECASE): said
@@ -26,6 +28,11 @@ _PACKINGS = {
             "This is the name of a file, not what is in it",
             SEND,
         ),
+        rb"(?s:.{4})ftyp(?:hei|hev|mif|msf)": ("This is a HEIC photo", CONVERT),
+        rb"\xff\x0a|\0\0\0\x0cJXL ": ("This is a JPEG XL picture", CONVERT),
+        rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ": ("This is a JPEG 2000 picture", CONVERT),
+        rb"8BPS": ("This is a Photoshop file", CONVERT),
+        rb"%PDF-": ("This is a PDF document", CONVERT),
         rb"<svg|<\?xml[^\0]*<svg": ("This is an SVG drawing", "Save it as PNG and send that"),
         rb"<!doctype html|<html": ("This is a web page", OPEN),
         rb"<\?xml": ("This is XML, which the service does not read", SEND),

@@ -11,6 +11,7 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 from client.classify import arguments, main
 from client.errors import ServiceError
 from client.output import complain
+from scripts.serving.management import running
 from scripts.serving.run_directory import DEFAULT, RunDirectory
 
 
@@ -22,7 +23,7 @@ def command() -> int:
     key, host = os.environ.get("ACCESS_KEY"), None
     try:
         run = RunDirectory(options.run_directory.resolve())
-        state = None if options.url else run.running_state()
+        state = None if options.url else running(run)
     except ServiceError as error:
         complain(str(error))
         return 2

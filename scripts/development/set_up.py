@@ -53,9 +53,13 @@ def main() -> int:
 
 
 def link_checkout(python: Path) -> None:
-    """Let the environment's Python find handler/ and scripts/, wherever it is started."""
+    """Let the environment's Python find handler/ and scripts/, wherever it is started.
+
+    By a relative path, so that a checkout that is moved or copied finds its own.
+    """
     for site_packages in python.parent.parent.glob("lib/python3.*/site-packages"):
-        (site_packages / "checkout.pth").write_text(f"{ROOT}\n")
+        path = os.path.relpath(ROOT, site_packages.resolve())
+        (site_packages / "checkout.pth").write_text(f"{path}\n")
 
 
 def install_locks(python: Path, files: list[str]) -> None:

@@ -34,6 +34,9 @@ class Work:
     )
 
 
+LONG = 7  # letters; shorter names are often others'
+NEARLY = 0.9  # of difflib's ratio: a letter or two
+
 GROUPS: dict[str, type] = {"serving": Settings, "packaging": Recipe, "work": Work}
 
 
@@ -50,6 +53,15 @@ def check_names(names: list[str]) -> None:
             near = difflib.get_close_matches(name.upper(), ours, 1)
             hint = f" Did you mean {near[0]}?" if near else " make help lists them."
             raise BadSetting(f"There is no variable {name}.{hint}")
+
+
+def check_environment() -> None:
+    """Raises BadSetting for a long name that is nearly one of ours: it was meant to be one."""
+    ours = [one.name for one in known()]
+    long = [name for name in ours if len(name) >= LONG]
+    for name in os.environ:
+        if name not in ours and (near := difflib.get_close_matches(name, long, 1, NEARLY)):
+            raise BadSetting(f"The environment has {name}. Did you mean {near[0]}?")
 
 
 def check_values(groups: list[str]) -> None:
@@ -82,6 +94,8 @@ def main() -> int:
     try:
         check_names(names)
         check_values(groups.split())
+        if "serving" in groups.split():
+            check_environment()
     except BadSetting as error:
         print(error, file=sys.stderr)
         return 1

@@ -21,10 +21,14 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def take_over_output(log: Path) -> None:
-    """From now on what this process prints goes there; the log of the run before is kept aside."""
+def keep_before(log: Path) -> None:
+    """The log of the run before gets another name."""
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
+
+
+def take_over_output(log: Path) -> None:
+    """From now on what this process prints goes there."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     for standard in (1, 2):
         os.dup2(descriptor, standard)

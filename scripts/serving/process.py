@@ -84,6 +84,7 @@ class Process:
     started: float = 0.0  # time.monotonic()
     _process: asyncio.subprocess.Process | None = None
     _deaths: deque[float] = field(default_factory=deque)
+    _is_restart: bool = False
 
     @property
     def pid(self) -> int | None:
@@ -109,6 +110,10 @@ class Process:
         assert self._process
         code = await self._process.wait()
         self.kill()
+        if self._is_restart:
+            self._is_restart = False
+            logger.info(f"{self.name} is restarted, as was asked for")
+            return
         now = time.monotonic()
         self._deaths.append(now)
         while self._deaths[0] < now - DEATHS_WINDOW:
@@ -139,7 +144,7 @@ class Process:
 
     def restart(self) -> None:
         """Because somebody wants it: not one of the deaths after which it is given up."""
-        self._deaths.clear()
+        self._is_restart = True
         self.kill()
 
     def kill(self) -> None:

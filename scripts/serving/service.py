@@ -8,9 +8,7 @@ import argparse
 import asyncio
 import logging
 import os
-import resource
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,11 +21,18 @@ from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving import failures, variables
 from scripts.serving.archives import model_of
-from scripts.serving.bounds import FILES, READY, SERVICE_STOP
-from scripts.serving.logs import JsonLines, take_over_output
+from scripts.serving.beginning import Refused, check_access_key, check_limits
+from scripts.serving.bounds import READY, SERVICE_STOP
+from scripts.serving.logs import JsonLines, keep_before, take_over_output
 from scripts.serving.ports import Door
 from scripts.serving.process import GaveUp, kill_leftovers
-from scripts.serving.run_directory import DEFAULT, Changes, RunDirectory, State
+from scripts.serving.run_directory import (
+    DEFAULT,
+    Changes,
+    RunDirectory,
+    State,
+    write_atomically,
+)
 from scripts.serving.settings import Settings
 from scripts.serving.supervisor import Supervisor
 from scripts.serving.variables import BadSetting
@@ -37,10 +42,6 @@ READY_WORD, TAKEN_WORD = b"ready", b"taken"
 JOIN_POLL = 0.1  # seconds between two looks at a service that somebody else starts
 
 logger = logging.getLogger("supervisor")
-
-
-class Refused(Exception):
-    """The command can't be carried out; `str(error)` says what to do instead."""
 
 
 class Taken(Refused):
@@ -134,11 +135,16 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
     with run.locked() as is_ours:
         if not is_ours:
             raise Taken("the service is already running. See: make status")
-        handler = logging.StreamHandler(sys.stdout)
+        check_access_key(settings, run)
+        keep_before(run.supervisor_log)
         if parent.exists:
             take_over_output(run.supervisor_log)
-            handler.setFormatter(JsonLines())
-        logger.addHandler(handler)
+        else:
+            logger.addHandler(logging.StreamHandler(sys.stdout))
+            logging.raiseExceptions = False  # a full disk for the log is nothing to stop for
+        log = logging.FileHandler(run.supervisor_log)
+        log.setFormatter(JsonLines())
+        logger.addHandler(log)
         before = run.state()
         if before:
             kill_leftovers(before.children)
@@ -155,31 +161,14 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
                 when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
                 supervisor.say("failed", f"it failed at {when}: {in_words(error, run)}")
                 raise
+            logger.info("Stopped")
 
 
 def forget_changes(settings: Settings, run: RunDirectory) -> None:
-    """What operators changed in the service before, but for a renewed key that this one has."""
+    """What operators changed in the service before."""
     run.record(Changes(archives=(settings.archive.name,)))
-    with suppress(FileNotFoundError):
-        if run.access_key.read_text().strip() != settings.access_key:
-            run.access_key.unlink()
-
-
-def check_limits(settings: Settings, run: RunDirectory) -> None:
-    """Raises Refused where the machine gives too little; takes what it gives."""
-    needed = 2 * settings.archive.stat().st_size  # a copy of it, and what TorchServe unpacks
-    if shutil.disk_usage(run.path).free < needed:
-        raise Refused(
-            f"the service needs {needed >> 20} MB of disk space in {run.path}, and there is less. "
-            "Make room and try again"
-        )
-    # For the gateway's connections: others set the usual 1,024 for each process.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if 0 <= most < FILES:
-        raise Refused(
-            f"this user may have {most} files open, the service needs {FILES} (ulimit -n)"
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if settings.access_key:
+        write_atomically(run.access_key, f"{settings.access_key}\n")
 
 
 def start(settings: Settings, run: RunDirectory) -> None:

@@ -122,7 +122,9 @@ class Settings:
     def where(self) -> str:
         """For users, in words."""
         everywhere = not self.domain and self.host in ("0.0.0.0", "::")
-        return f"{self.url}{', and at every address of this machine' if everywhere else ''}"
+        also = ", and at every address of this machine" if everywhere else ""
+        is_open = not self.access_key and not self.host.startswith(("127.", "localhost", "::1"))
+        return f"{self.url}{also}{'. Without an ACCESS_KEY: for all who reach it' * is_open}"
 
     @property
     def url(self) -> str:

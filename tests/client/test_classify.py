@@ -22,6 +22,7 @@ from tests.handler.pictures import saved
 from tests.service import Service
 
 COMMAND = [sys.executable, "scripts/classify.py"]
+NOBODY = "http://127.0.0.1:9"
 CAT = str(SAMPLES / "cat.jpg")
 ITEM = {"class": "tabby", "class_zh": "虎斑猫", "class_id": 281, "wnid": "n1", "confidence": 0.5}
 GOOD = answer(200, json.dumps([ITEM]).encode())
@@ -120,9 +121,10 @@ def test_what_a_camera_writes_is_made_smaller(service: Service, tmp_path: Path) 
         ),
         (["--patience=-1", CAT], "'-1' is not a number of seconds"),
         (["--url", "127.0.0.1:8000", CAT], "write http://127.0.0.1:8000"),
-        (["--resume", "/nowhere", CAT], "/nowhere: No such file"),
-        (["--resume", "README.md", CAT], "README.md: line 1 is not one"),
-        (["deploy/gateway"], "no pictures found"),
+        (["--url", NOBODY, "--resume", "/nowhere", CAT], "/nowhere: No such file"),
+        (["--url", NOBODY, "--resume", "README.md", CAT], "README.md: line 1 is not one"),
+        (["--url", NOBODY, "deploy/gateway"], "no pictures found"),
+        (["--run-directory", "docs", CAT], "The service is not running. Start it: make start"),
     ],
 )
 def test_what_can_t_be_done_is_one_sentence(arguments: list[str], said: str) -> None:

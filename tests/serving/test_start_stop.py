@@ -165,15 +165,19 @@ def test_a_start_that_fails_forgets_nothing(
     assert other.run.changes() == changes
 
 
-@pytest.mark.parametrize(("key", "kept"), [(KEY, True), ("other" * 4, False), (None, False)])
-def test_a_renewed_key_stays_where_it_is_while_it_is_the_key(
-    tmp_path: Path, key: str | None, kept: bool
+def test_a_key_is_not_lost_by_a_start_without_one(
+    other: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = RunDirectory(tmp_path)
-    run.access_key.write_text(f"{KEY}\n")
-    forget_changes(Settings(Path("a.mar"), access_key=key), run)
-    assert run.access_key.exists() == kept
-    assert run.changes() == Changes(archives=("a.mar",))
+    """As after a crash, by somebody who does not know of the key."""
+    other.run.create()
+    forget_changes(Settings(Path("a.mar"), access_key=KEY), other.run)
+    assert other.run.access_key.stat().st_mode & 0o077 == 0
+    monkeypatch.delenv("ACCESS_KEY", raising=False)
+    said = other.start().stderr
+    assert "had an access key when it last ran" in said
+    assert f"rm '{other.run.access_key}'" in said
+    assert KEY not in said
+    assert other.run.access_key.read_text() == f"{KEY}\n"
 
 
 def test_stop_signals_no_stale_pid(other: Service) -> None:

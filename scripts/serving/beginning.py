@@ -1,0 +1,41 @@
+"""What has to be right before a service begins."""
+
+import resource
+import shlex
+import shutil
+
+from scripts.serving.bounds import FILES
+from scripts.serving.run_directory import RunDirectory
+from scripts.serving.settings import Settings
+
+
+class Refused(Exception):
+    """The command can't be carried out; `str(error)` says what to do instead."""
+
+
+def check_access_key(settings: Settings, run: RunDirectory) -> None:
+    """Raises Refused where a service that had a key would begin without one, unintended."""
+    if run.access_key.exists() and not settings.access_key:
+        file = shlex.quote(str(run.access_key))
+        raise Refused(
+            "this service had an access key when it last ran, and none is given now. To start it "
+            f"with that key: ACCESS_KEY=$(cat {file}) make start. "
+            f"To let everybody in from now on: rm {file}"
+        )
+
+
+def check_limits(settings: Settings, run: RunDirectory) -> None:
+    """Raises Refused where the machine gives too little; takes what it gives."""
+    needed = 2 * settings.archive.stat().st_size  # a copy of it, and what TorchServe unpacks
+    if shutil.disk_usage(run.path).free < needed:
+        raise Refused(
+            f"the service needs {needed >> 20} MB of disk space in {run.path}, and there is less. "
+            "Make room and try again"
+        )
+    # For the gateway's connections: others set the usual 1,024 for each process.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= most < FILES:
+        raise Refused(
+            f"this user may have {most} files open, the service needs {FILES} (ulimit -n)"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

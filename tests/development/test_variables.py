@@ -24,6 +24,18 @@ def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_name_in_the_environment_that_is_nearly_one_of_ours() -> None:
+    """As after `export ACCES_KEY=…`, which would start a service that is open to all."""
+    command = [sys.executable, "-m", "scripts.development.variables", "check"]
+    environment = os.environ | {"ACCES_KEY": "s3cret"}
+    for groups, status in (("serving packaging", 1), ("packaging", 0), ("", 0)):
+        done = subprocess.run(
+            [*command, groups], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == status
+        assert done.stderr == "The environment has ACCES_KEY. Did you mean ACCESS_KEY?\n" * status
+
+
 def files() -> set[Path]:
     return {path for folder in (".", "model_store") for path in (ROOT / folder).iterdir()}
 

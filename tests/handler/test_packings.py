@@ -40,6 +40,10 @@ def zipped() -> bytes:
         (b"\n<html>", "a web page"),
         (b'<?xml version="1.0"?>\n<svg/>', "an SVG drawing"),
         (b'<?xml version="1.0"?>\n<picture/>', "XML"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC photo"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+        (b"%PDF-1.7\n%\xe2\xe3", "a PDF document"),
         *(
             (saved(Image.open(CAT), kind).decode(errors="replace").encode(), "as text")
             for kind in READ

@@ -15,6 +15,7 @@ import yaml
 
 from benchmarks.monitored import MONITORING, Prometheus, tool, watching
 from scripts import ROOT
+from tests.deploy.guarded import Guarded
 from tests.service import Load, Service, started, wait_until
 
 DASHBOARD = json.loads((MONITORING / "dashboard.json").read_text())
@@ -163,6 +164,32 @@ def test_what_is_counted_is_what_was_sent(service: Service, samples: list[bytes]
     asked = counts(service)["readiness_total"]
     wait_until(lambda: counts(service)["readiness_total"] > asked, 5, "it asks again")
     assert more() == expected
+
+
+def days_left(service: Service) -> int:
+    """As the alert CertificateExpires sees it."""
+    (expiry,) = [rule["expr"] for rule in ALERTS if rule["alert"] == "CertificateExpires"]
+    name, below, days = expiry.split()
+    assert (below, days) == ("<", "14")
+    targets = json.loads(service.run.targets.read_text())
+    (gateway,) = [target for target in targets if target["labels"]["job"] == "gateway"]
+    page = requests.get(f"http://{gateway['targets'][0]}/metrics", timeout=10).text
+    (value,) = re.findall(rf"^{name}{{}} (\d+)$", page, re.MULTILINE)
+    return int(value)
+
+
+def test_days_left_are_the_certificates(guarded: Guarded) -> None:
+    def lasts(days: int) -> bool:
+        command = ["openssl", "x509", "-noout", "-checkend", str(days * 24 * 3600)]
+        return subprocess.run([*command, "-in", str(guarded.certificate)]).returncode == 0
+
+    days = days_left(guarded.service)
+    assert lasts(days)
+    assert not lasts(days + 1)
+
+
+def test_without_https_no_certificate_expires(service: Service) -> None:
+    assert days_left(service) >= 14
 
 
 def test_alerts_are_quiet(watched: tuple[Service, Prometheus]) -> None:

@@ -82,7 +82,7 @@ versions: checked-names .venv/.installed ## loaded versions, and the one a rollb
 rollout: checked-names .venv/.installed ## replace the served archive with another: make rollout ARCHIVE=new.mar
 	@$(if $(BUILT),env -u ARCHIVE) $(RUN) scripts.manage rollout
 
-rollback: checked-names .venv/.installed ## go back to the version the last rollout replaced
+rollback: checked-names .venv/.installed ## undo the last change of the default version
 	@$(RUN) scripts.manage rollback
 
 default: checked-names .venv/.installed ## make a loaded version the default: make default VERSION=2.0

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
+
 from client.classifier import Classifier
 from client.errors import ServiceError
 from client.pictures import Pictures
@@ -22,6 +24,14 @@ class Bounds:
     expected: Path | None = None  # lines of classify.py --json; None: what the old version answers
     agreement: float = 0.8  # share of the pictures with the expected best class
     latency: float = 1.0  # seconds, of the slowest answer
+
+
+class TooSlow(ServiceError):
+    """seconds: that the slowest answer took."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__("too_slow", message)
+        self.seconds = seconds
 
 
 class Canaries:
@@ -50,10 +60,10 @@ class Canaries:
         """Raises ServiceError where the version is too slow or, unless None, not as expected."""
         answers, slowest = self._answers(version)
         if slowest > self._bounds.latency:
-            raise ServiceError(
-                "too_slow",
+            raise TooSlow(
                 f"Version {version} took up to {slowest:.2f} s for a picture; "
                 f"the limit is {self._bounds.latency:g} s",
+                slowest,
             )
         if expected is None:
             return
@@ -77,7 +87,13 @@ class Canaries:
         best, slowest = [], 0.0
         for picture in self._pictures:
             started = time.monotonic()
-            [item] = classifier.classify(picture.read_bytes(), 1)
+            try:
+                [item] = classifier.classify(picture.read_bytes(), 1)
+            except ServiceError as error:
+                if not isinstance(error.__cause__, requests.ReadTimeout):
+                    raise
+                late = f"Version {version} did not answer within {CANARY:g} s"
+                raise ServiceError("no_answer", late) from error
             slowest = max(slowest, time.monotonic() - started)
             best.append(item["class_id"])
         return best, slowest

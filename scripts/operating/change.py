@@ -21,8 +21,8 @@ from scripts.serving.run_directory import RunDirectory
 POLL = 0.1  # seconds
 ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 # What is answered while TorchServe restarts; it comes back with what is recorded.
-PASSES = (
-    *("unreachable", "starting", "InvalidKeyException"),
+RESTARTS = (
+    *("unreachable", "InvalidKeyException"),
     *("ModelNotFoundException", "ModelVersionNotFoundException"),
 )
 
@@ -94,7 +94,7 @@ def settle(run: RunDirectory) -> list[str]:
         try:
             return _settle(run, Management.of(run))
         except ServiceError as error:
-            if error.type not in PASSES or time.monotonic() > deadline:
+            if error.type not in (*RESTARTS, "starting") or time.monotonic() > deadline:
                 raise
         time.sleep(POLL)
 
@@ -104,8 +104,19 @@ def settle_if_possible(run: RunDirectory) -> list[str]:
     try:
         return settle(run)
     except ServiceError as error:
-        print(f"What was wanted before can't be done: {error}", file=sys.stderr)
+        print(f"What was wanted before can't be done: {in_a_sentence(error, run)}", file=sys.stderr)
         return []
+
+
+def in_a_sentence(error: ServiceError, run: RunDirectory) -> str:
+    """What happened; whatever TorchServe's restart looks like to a command is called that."""
+    if error.type not in RESTARTS:
+        return str(error)
+    try:
+        running(run)
+    except ServiceError as ended:
+        return str(ended)
+    return "TorchServe is restarting. Try again in a moment"
 
 
 def _settle(run: RunDirectory, management: Management) -> list[str]:

@@ -7,17 +7,20 @@ failure, 128 and its number where a signal ended it (Ctrl-C: 130).
 import argparse
 import math
 import os
+import shlex
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from client.errors import ServiceError
 from scripts import SAMPLES
 from scripts.operating import rollout as moves
-from scripts.operating.canaries import Bounds
-from scripts.operating.change import ENDING
+from scripts.operating.canaries import Bounds, TooSlow
+from scripts.operating.change import ENDING, in_a_sentence
 from scripts.operating.keys import GRACE, renew_access_key, renew_torchserve_keys
 from scripts.operating.status import WATCH, show
 from scripts.serving.failures import in_words
@@ -36,9 +39,9 @@ class Parser(argparse.ArgumentParser):
 def main() -> int:
     options = parse_arguments()
     run = RunDirectory(options.run_directory.resolve())
-    for ending in ENDING - {signal.SIGINT}:
+    for ending in ENDING:
         if signal.getsignal(ending) is not signal.SIG_IGN:  # nohup's wish
-            signal.signal(ending, lambda received, _: sys.exit(128 + received))
+            signal.signal(ending, interrupt)
     try:
         status = COMMANDS[options.command](run, options)
         sys.stdout.flush()
@@ -46,17 +49,26 @@ def main() -> int:
     except BrokenPipeError:  # who reads, as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except (ServiceError, BadSetting) as error:
+    except ServiceError as error:
+        print(f"{options.command}: {in_a_sentence(error, run)}", file=sys.stderr)
+        return 1
+    except BadSetting as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # another user's service, a full disk
         print(f"{options.command}: {in_words(error, run.path)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
+        received: int = interruption.args[0]
         if getattr(options, "watch", False):  # the way to end it
-            return 0
-        print(f"{options.command}: interrupted. See: make versions", file=sys.stderr)
-        return 130
+            return 0 if received == signal.SIGINT else 128 + received
+        with suppress(OSError):  # its terminal is gone
+            print(f"{options.command}: interrupted. See: make versions", file=sys.stderr)
+        return 128 + received
+
+
+def interrupt(received: int, _: FrameType | None) -> None:
+    raise KeyboardInterrupt(received)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -77,7 +89,8 @@ def parse_arguments() -> argparse.Namespace:
         )
     )
     add_canaries(
-        commands.add_parser("rollback", help="go back to the version that was the default before")
+        commands.add_parser("rollback", help="undo the last change of the default version"),
+        latency=None,  # it shares the cores with what may be at fault
     )
     commands.add_parser("versions", help="loaded versions, and the one a rollback would restore")
     for name, words in {
@@ -143,19 +156,20 @@ def add_rollout(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="only load it, for clients that ask for /predictions/MODEL/VERSION",
     )
-    add_canaries(command)
+    add_canaries(command, Bounds.latency)
 
 
-def add_canaries(command: argparse.ArgumentParser) -> None:
+def add_canaries(command: argparse.ArgumentParser, latency: float | None) -> None:
+    """latency: the limit where none is given, in seconds; None: there is none."""
     command.add_argument(
         "--canaries", type=Path, default=SAMPLES, metavar="FOLDER", help="default: the samples"
     )
     command.add_argument(
         "--latency",
         type=number(0),
-        default=Bounds.latency,
+        default=latency or math.inf,
         metavar="SECONDS",
-        help="limit for the slowest canary picture (default: %(default)s)",
+        help=f"limit for the slowest canary picture (default: {latency or 'none'})",
     )
 
 
@@ -184,7 +198,14 @@ def rollout(run: RunDirectory, options: argparse.Namespace) -> int:
     archive = given(options, "archive", "Which archive? make rollout ARCHIVE=new.mar")
     bounds = Bounds(options.canaries, options.expected, options.agreement, options.latency)
     rollout = moves.Rollout(run)
-    version = rollout.roll_out(archive, bounds, options.beside)
+    try:
+        version = rollout.roll_out(archive, bounds, options.beside)
+    except TooSlow as error:
+        arguments = [*sys.argv[1:], *([] if options.archive else [str(archive)])]
+        again = f"{shlex.join(arguments)} --latency {math.ceil(error.seconds)}"
+        raise ServiceError(
+            error.type, f"{error}. To accept that: .venv/bin/python -m scripts.manage {again}"
+        ) from error
     if options.beside:
         print(f"Version {version} answers at /predictions/{rollout.state.model}/{version}")
     else:
@@ -200,9 +221,12 @@ def rollback(run: RunDirectory, options: argparse.Namespace) -> int:
 
 def list_versions(run: RunDirectory, _: argparse.Namespace) -> int:
     rows = moves.versions(run)
-    for version, mark, archive in rows:
-        print(f"{version:10} {mark:10} {archive}")
-    if "unrecorded" in (mark for _, mark, _ in rows):
+    for row in rows:
+        mark = f"{row.state}, before" if row.before else row.state
+        print(f"{row.version:10} {mark:18} {row.archive}")
+    if any(row.before for row in rows):
+        print("before: it was the default before; make rollback restores it")
+    if "unrecorded" in (row.state for row in rows):
         print(
             "unrecorded: a command is at work on it, or did not finish; the next scale, rollout, "
             "rollback, default or unload puts it right"
@@ -220,8 +244,10 @@ def the_version(options: argparse.Namespace) -> str:
 
 def default(run: RunDirectory, options: argparse.Namespace) -> int:
     version = the_version(options)
-    moves.set_default(run, version)
-    print(f"Version {version} is the default. To undo: make rollback")
+    if moves.set_default(run, version):
+        print(f"Version {version} is the default. To undo: make rollback")
+    else:
+        print(f"Version {version} is the default already; nothing was changed")
     return 0
 
 

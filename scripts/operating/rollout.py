@@ -9,7 +9,7 @@ table of states and moves.
 import filecmp
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -82,8 +82,8 @@ class Rollout:
             if not filecmp.cmp(archive, store / kept, shallow=False):
                 raise ServiceError(
                     "version_exists",
-                    f"Another archive is already loaded as version {version}. Build this one as "
-                    "another: make archive VERSION=1.1",
+                    f"Another archive is already loaded as version {version}. Build this one "
+                    "with a version that is not loaded (make versions)",
                 )
             if beside or kept == self.run.changes().archives[0]:
                 raise ServiceError("version_exists", f"Version {version} is already loaded")
@@ -110,18 +110,22 @@ class Rollout:
             canaries.try_out(version, expected)
         except ServiceError as error:
             sentence = str(error).rstrip(".")
-            raise ServiceError(
-                error.type, f"{sentence}. Version {default['modelVersion']} keeps serving"
-            ) from error
+            error.args = (f"{sentence}. Version {default['modelVersion']} keeps serving",)
+            raise
 
 
-def set_default(run: RunDirectory, version: str) -> None:
-    """Make a loaded version the default; the one that was stays loaded. Raises ServiceError."""
+def set_default(run: RunDirectory, version: str) -> bool:
+    """Make a loaded version the default; the one that was stays loaded. Raises ServiceError.
+
+    Returns whether it was another one.
+    """
     with change(run) as management:
         archive = _loaded(run, management, version)
         before = run.changes()
-        if archive != before.archives[0]:
-            run.record(promoted(before, archive, management, stays=True))
+        if archive == before.archives[0]:
+            return False
+        run.record(promoted(before, archive, management, stays=True))
+        return True
 
 
 def unload(run: RunDirectory, version: str) -> None:
@@ -173,22 +177,31 @@ def _loaded(run: RunDirectory, management: Management, version: str) -> str:
         return loaded[version]
     previous = run.changes().previous
     if previous and model_of(run.model_store / previous).version == version:
-        way = "it was replaced, and make rollback brings it back"
+        way = "it was the default before, and make rollback brings it back"
     else:
         way = f"loaded: {', '.join(sorted(loaded))}"
     raise ServiceError("no_version", f"Version {version} is not loaded; {way}")
 
 
-def versions(run: RunDirectory) -> list[tuple[str, str, str]]:
-    """Version, what it is, and its archive; the one that a rollback would load comes last."""
+@dataclass(frozen=True)
+class Row:
+    version: str
+    state: str  # default, loaded, unloaded, unrecorded
+    archive: str
+    before: bool  # a rollback would restore it
+
+
+def versions(run: RunDirectory) -> list[Row]:
+    """Those that are loaded, then the one that a rollback would load. Raises ServiceError."""
     management, changes = Management.of(run), run.changes()
-    default = management.default()["modelVersion"]
+    default, previous = management.default()["modelVersion"], changes.previous
     rows = []
     for one in management.versions():
         version, archive = one["modelVersion"], archive_of(one)
-        mark = "loaded" if archive in changes.archives else "unrecorded"
-        rows.append((version, "default" if version == default else mark, archive))
-    previous = changes.previous
-    if previous and previous not in changes.archives:
-        rows.append((model_of(run.model_store / previous).version, "replaced", previous))
+        state = "loaded" if archive in changes.archives else "unrecorded"
+        state = "default" if version == default else state
+        rows.append(Row(version, state, archive, archive == previous))
+    if previous and not any(row.before for row in rows):
+        version = model_of(run.model_store / previous).version
+        rows.append(Row(version, "unloaded", previous, True))
     return rows

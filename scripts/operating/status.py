@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 
 from client.classifier import Classifier
 from client.errors import ServiceError
-from scripts.operating.change import archive_of
+from scripts.operating.change import archive_of, in_a_sentence
 from scripts.serving.admin import Admin, Unreachable
 from scripts.serving.bounds import STATUS
 from scripts.serving.management import Management, Queue, running
@@ -109,7 +109,7 @@ def show(run: RunDirectory, as_json: bool, watch: bool) -> int:
         try:
             text = write(status_of(run))
         except ServiceError as error:
-            text = str(error)
+            text = in_a_sentence(error, run)
         clear = "\033[H\033[2J" if sys.stdout.isatty() else ""
         print(f"{clear}{time.strftime('%H:%M:%S')}  {text}", flush=True)
         time.sleep(WATCH)

@@ -1,6 +1,7 @@
 """A rollout that is interrupted at each of its steps: the next command puts right what it left."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,8 +16,8 @@ import pytest
 from client.errors import ServiceError
 from scripts import ROOT, SAMPLES
 from scripts.operating.canaries import Bounds
-from scripts.operating.change import one_at_a_time
-from scripts.operating.rollout import Rollout, scale, set_default, versions
+from scripts.operating.change import in_a_sentence, one_at_a_time
+from scripts.operating.rollout import Rollout, Row, scale, set_default, versions
 from scripts.serving.management import Management
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import Changes, RunDirectory
@@ -26,6 +27,7 @@ from tests.service import Service, wait_until
 SLOW = b"slow"
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 FULL = "memory is full"
+RESTARTING = "TorchServe is restarting. Try again in a moment"
 STATEMENT = "import time; time.sleep(2)"
 
 
@@ -116,7 +118,9 @@ def interrupted(
             rollout.send_signal(number)
             status = rollout.wait(60)
             assert rollout.stderr
-            assert "Traceback" not in rollout.stderr.read()
+            said = rollout.stderr.read()
+            assert "Traceback" not in said
+            assert said.endswith("interrupted. See: make versions\n") == (status == 128 + number)
         return status
 
     yield run
@@ -221,7 +225,7 @@ def test_the_way_out_is_open(open_service: Service, capsys: pytest.CaptureFixtur
         way_out()
         assert "TorchServe has not loaded lost.mar" in capsys.readouterr().err
         assert run.changes() == Changes(1, (archive,))
-    assert versions(run) == [("1.0", "default", archive)]
+    assert versions(run) == [Row("1.0", "default", archive, False)]
 
 
 def test_fewer_workers_where_the_recorded_can_t_be_loaded(
@@ -238,3 +242,59 @@ def test_fewer_workers_where_the_recorded_can_t_be_loaded(
     assert "its worker ended" in capsys.readouterr().err
     assert run.changes().workers == 1
     assert states(service) == {"1.0": ["READY"]}
+
+
+def test_torchserve_restarts_meanwhile(open_service: Service, new: Path, canaries: Path) -> None:
+    """What a command and a look at the versions say of it; nothing is left of the command."""
+    service, run = open_service, open_service.run
+    before, java, said = run.changes(), service.child_pid("java"), set()
+    command = [sys.executable, "-m", "scripts.manage", "--run-directory", str(run.path)]
+    command += ["rollout", str(new), "--canaries", str(canaries)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as rollout:
+        wait_until(lambda: BEFORE["canaries"](service), 60, "canaries are asked")
+        os.kill(java, signal.SIGKILL)
+
+        def is_back() -> bool:
+            try:
+                return [row.version for row in versions(run)] == ["1.0"]
+            except ServiceError as error:
+                said.add(in_a_sentence(error, run))
+            return False
+
+        wait_until(lambda: service.child_pid("java") not in (0, java) and is_back(), 60, "it is")
+        assert rollout.wait(120) == 1
+        assert rollout.stderr
+        assert rollout.stderr.read() == f"rollout: {RESTARTING}\n"
+    assert RESTARTING in said
+    assert said <= {RESTARTING, RESTARTING.replace("restarting", "still starting")}
+    assert (run.changes(), store(service)) == (before, {service.archive.name})
+
+
+def test_what_a_rollback_would_restore_is_marked(
+    open_service: Service, new: Path, canaries: Path
+) -> None:
+    """Loaded or not; and a limit of speed is the rollout's alone."""
+    service = open_service
+    rollout = ("rollout", str(new), "--canaries", str(canaries))
+
+    def states() -> dict[str, tuple[str, bool]]:
+        return {row.version: (row.state, row.before) for row in versions(service.run)}
+
+    done = service.manage(*rollout)
+    assert done.returncode == 1
+    head, again = done.stderr.strip().split(" To accept that: .venv/bin/python -m scripts.manage ")
+    assert head.endswith("the limit is 1 s. Version 1.0 keeps serving.")
+    assert service.command("manage", *shlex.split(again), "--beside").returncode == 0
+    unchanged = service.manage("default", "1.0")
+    assert unchanged.stdout == "Version 1.0 is the default already; nothing was changed\n"
+    assert states() == {"1.0": ("default", False), "2.0": ("loaded", False)}
+    assert "To undo" in service.manage("default", "2.0").stdout
+    assert states() == {"1.0": ("loaded", True), "2.0": ("default", False)}
+    listed = service.manage("versions").stdout.splitlines()
+    assert any(line.split()[:3] == ["1.0", "loaded,", "before"] for line in listed)
+    done = service.manage("rollback", "--canaries", str(canaries))  # it takes two seconds
+    assert done.returncode == 0, done.stderr
+    assert service.manage("unload", "2.0").returncode == 0
+    assert states() == {"1.0": ("default", False), "2.0": ("unloaded", True)}
+    service.run.record(Changes(archives=(service.archive.name,)))
+    assert service.manage("scale", "1").returncode == 0

@@ -119,7 +119,8 @@ class Table:
             rows = versions(self.service.run)
         except ServiceError:  # TorchServe is away
             return {}
-        listed = {version: mark for version, mark, _ in rows if mark != "replaced"}
+        assert [row.version for row in rows if row.before] == [self.previous] * bool(self.previous)
+        listed = {row.version: row.state for row in rows if row.state != "unloaded"}
         ready = [
             worker["status"]
             for one in self.service.versions()

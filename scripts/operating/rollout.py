@@ -20,6 +20,8 @@ from scripts.serving.archives import model_of
 from scripts.serving.management import Management, running
 from scripts.serving.run_directory import Changes, RunDirectory
 
+NOT_UNPACKED = "Failed to save model"  # TorchServe's words, mostly for a full disk
+
 
 class Rollout:
     def __init__(self, run: RunDirectory) -> None:
@@ -110,6 +112,10 @@ class Rollout:
             canaries.try_out(version, expected)
         except ServiceError as error:
             sentence = str(error).rstrip(".")
+            if sentence.startswith(NOT_UNPACKED):
+                sentence = f"TorchServe found no room to unpack {archive} in {self.run.scratch}"
+                for rest in self.run.scratch.glob("*/models*.download"):  # it leaves what it has
+                    shutil.rmtree(rest, ignore_errors=True)
             error.args = (f"{sentence}. Version {default['modelVersion']} keeps serving",)
             raise
 

@@ -124,7 +124,7 @@ class Settings:
         everywhere = not self.domain and self.host in ("0.0.0.0", "::")
         also = ", and at every address of this machine" if everywhere else ""
         is_open = not self.access_key and not self.host.startswith(("127.", "localhost", "::1"))
-        return f"{self.url}{also}{'. Without an ACCESS_KEY: for all who reach it' * is_open}"
+        return f"{self.url}{also}{' (no access key: anyone who reaches it can use it)' * is_open}"
 
     @property
     def url(self) -> str:

@@ -72,7 +72,10 @@ def test_a_certificate_is_obtained(archive: Path, tmp_path: Path) -> None:
         timeout=150,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"Ready: https://{DOMAIN}\n" in done.stdout
+    assert (
+        f"Ready: https://{DOMAIN} (no access key: anyone who reaches it can use it)\n"
+        in done.stdout
+    )
     assert "Egyptian cat" in done.stdout
     assert f"308 https://{DOMAIN}/a?b=c" in done.stdout
     assert "Stopped" in done.stdout

@@ -179,6 +179,6 @@ def test_the_key_is_nowhere_to_be_read(guarded: Guarded) -> None:
     files = [path for path in run.path.rglob("*") if path.is_file() and path.suffix != ".mar"]
     assert run.logs / "gateway.log" in files
     holders = {path for path in files if KEY.encode() in path.read_bytes()}
-    assert holders <= {run.path / "service.json", run.gateway / "routes.json"}
+    assert holders <= {run.path / "service.json", run.access_key, run.gateway / "routes.json"}
     for path in (run.path, *holders):
         assert path.stat().st_mode & 0o077 == 0

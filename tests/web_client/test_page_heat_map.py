@@ -98,10 +98,11 @@ def test_heat_map_lies_on_what_the_network_saw(page: Page) -> None:
         expect(results(page)).to_have_count(3)
         results(page).first.get_by_role("button").click()
         expect(page.locator("[data-heatmap]")).to_be_visible()
-        whole = page.locator("[data-preview]").bounding_box()
-        part = page.locator("[data-heatmap]").bounding_box()
-        assert whole is not None
-        assert part is not None
+        whole, part = page.evaluate(  # both at the same moment
+            """() => ["preview", "heatmap"].map(
+                (hook) => document.querySelector(`[data-${hook}]`).getBoundingClientRect().toJSON()
+            )"""
+        )
         scale = whole["width"] / size[0]
         assert whole["height"] / size[1] == pytest.approx(scale, rel=0.02)  # nothing is cut off
         left, top, right, bottom = (scale * edge for edge in crop_box(*size))

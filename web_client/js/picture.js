@@ -55,7 +55,8 @@ function formatOf(head) {
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "PNG";
   if (head.startsWith("RIFF") && head.slice(8, 12) === "WEBP") return "WEBP";
   if (/^GIF8[79]a/.test(head)) return "GIF";
-  if (head.startsWith("BM")) return "BMP";
+  // Text can begin like this too; but the header's size, of 4 bytes, is a small number.
+  if (head.startsWith("BM") && head.slice(15, 18) === "\0\0\0") return "BMP";
   if (["II*\0", "MM\0*", "II+\0", "MM\0+"].includes(head.slice(0, 4))) return "TIFF";
   if (brands(head).some((brand) => brand === "avif" || brand === "avis")) return "AVIF";
   return null;

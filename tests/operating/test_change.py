@@ -19,10 +19,9 @@ from scripts.operating.canaries import Bounds
 from scripts.operating.change import in_a_sentence, one_at_a_time
 from scripts.operating.rollout import Rollout, Row, scale, set_default, versions
 from scripts.serving.management import Management
-from scripts.serving.ports import free_port
 from scripts.serving.run_directory import Changes, RunDirectory
 from tests.archives import PREPROCESSING, rebuilt, with_fault
-from tests.service import Service, wait_until
+from tests.service import Service, started, wait_until
 
 SLOW = b"slow"
 CAT = (SAMPLES / "cat.jpg").read_bytes()
@@ -43,10 +42,8 @@ def open_service(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -
         source = contents.read(PREPROCESSING).decode()
     source += f"\nfrom pathlib import Path\nassert not Path({str(run.path / FULL)!r}).exists()\n"
     archive = rebuilt(slow, folder / "resnet18-int8.mar", "1.0", preprocessing_py=source.encode())
-    service = Service(run, archive, free_port())
-    assert service.start("--model-api").returncode == 0
-    yield service
-    assert service.stop().returncode == 0
+    with started(archive, run.path, "--model-api") as service:
+        yield service
 
 
 @pytest.fixture(scope="module")

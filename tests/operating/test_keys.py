@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,8 @@ from client.errors import ServiceError
 from scripts import SAMPLES
 from scripts.operating.keys import renew_access_key, tell_supervisor
 from scripts.operating.manage import key_in
-from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
-from tests.service import Load, Service, wait_until
+from tests.service import Load, Service, started, wait_until
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 FIRST, SECOND = "first-key-" * 4, "second.key+" * 46  # the other as long as one can be, nearly
@@ -26,12 +26,12 @@ FIRST, SECOND = "first-key-" * 4, "second.key+" * 46  # the other as long as one
 
 @pytest.fixture(scope="module")
 def locked(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = Service(RunDirectory(tmp_path_factory.mktemp("run")), int8_archive, free_port())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ACCESS_KEY", FIRST)
-        assert service.start().returncode == 0
-    yield service
-    assert service.stop().returncode == 0
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ACCESS_KEY", FIRST)
+            run = tmp_path_factory.mktemp("run")
+            service = stack.enter_context(started(int8_archive, run))
+        yield service
 
 
 def status(service: Service, key: str) -> int:

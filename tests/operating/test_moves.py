@@ -13,10 +13,8 @@ import pytest
 from client.errors import ServiceError
 from scripts import SAMPLES
 from scripts.operating.rollout import versions
-from scripts.serving.ports import free_port
-from scripts.serving.run_directory import RunDirectory
 from tests.archives import rebuilt
-from tests.service import Service, wait_until
+from tests.service import Service, started, wait_until
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 
@@ -24,10 +22,8 @@ CAT = (SAMPLES / "cat.jpg").read_bytes()
 @pytest.fixture(scope="module")
 def open_service(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One that takes other archives."""
-    service = Service(RunDirectory(tmp_path_factory.mktemp("run")), int8_archive, free_port())
-    assert service.start("--model-api").returncode == 0
-    yield service
-    assert service.stop().returncode == 0
+    with started(int8_archive, tmp_path_factory.mktemp("run"), "--model-api") as service:
+        yield service
 
 
 @dataclass

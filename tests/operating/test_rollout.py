@@ -12,10 +12,8 @@ import requests
 
 from handler.engines.ncnn import BIN
 from scripts import ROOT, SAMPLES
-from scripts.serving.ports import free_port
-from scripts.serving.run_directory import RunDirectory
 from tests.archives import rebuilt
-from tests.service import Load, Service
+from tests.service import Load, Service, started
 
 pytestmark = pytest.mark.undisturbed
 
@@ -54,10 +52,8 @@ def wrong(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def open_service(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One that takes other archives."""
-    service = Service(RunDirectory(tmp_path_factory.mktemp("run")), archive, free_port())
-    assert service.start("--model-api").returncode == 0
-    yield service
-    assert service.stop().returncode == 0
+    with started(archive, tmp_path_factory.mktemp("run"), "--model-api") as service:
+        yield service
 
 
 def default(service: Service) -> str:

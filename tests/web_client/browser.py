@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -124,6 +125,14 @@ def last_upload(page: Page) -> bytes:
         "watched.body.arrayBuffer().then(data => [...new Uint8Array(data)])"
     )
     return bytes(data)
+
+
+def sends_the_file_itself(page: Page, picture: Path) -> bool:
+    """Of a photograph so large that otherwise a smaller copy is sent."""
+    data = encoded(Image.open(picture).resize((1500, 1000)), "JPEG")
+    choose(page, file("photo.jpg", data))
+    expect(results(page)).to_have_count(3)
+    return last_upload(page) == data
 
 
 def results(page: Page) -> Locator:

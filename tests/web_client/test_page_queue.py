@@ -154,6 +154,7 @@ def test_try_now(browser: Browser, service: Service) -> None:
             page.get_by_role("button", name="Clear").click()
         answer_once(page, status=429, headers=headers, json=busy)
         choose(page, CAT)
+        expect(page.locator("[data-service]")).to_contain_text("in 59 s")
         page.get_by_role("button", name="Cancel all").click()
         expect(page.locator("[data-service]")).to_be_hidden()
         choose(page, COFFEE)

@@ -9,9 +9,12 @@ endif
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP
 export PYTHONUTF8 := 1
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The first that will do (scripts/__init__.py says which do). What is set up goes on with its own.
+PYTHON ?= $(or $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$name" -c 'import scripts' 2> /dev/null && echo "$$name" && break; done),python3)
 RUN := .venv/bin/python -m
-EARLY = $(or $(wildcard .venv/bin/python),$(PYTHON)) -m# before there is an environment
+OWN := $(if $(wildcard .venv/bin/python),$(shell .venv/bin/python -c '' 2> /dev/null && echo .venv/bin/python))
+EARLY = $(or $(OWN),$(PYTHON)) -m# before there is an environment
 
 # Next to the checkout, if they are there.
 WEIGHTS ?= $(firstword $(wildcard ../shared/weights/*.pth))
@@ -100,10 +103,10 @@ trace: checked-names .venv/.installed ## where a request's time goes; for past r
 SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard scripts/packaging/*.py web_client/samples/*.jpg)
 
 .PHONY: archive
-archive: checked-for-packaging $(BUILT) .venv/.installed ## build model_store/MODEL-PRECISION.mar, or ARCHIVE=file.mar
+archive: checked-for-packaging $(BUILT) .venv/.installed-build ## build model_store/MODEL-PRECISION.mar, or ARCHIVE=file.mar
 	@$(if $(BUILT),,$(RUN) scripts.build_archive --output "$$ARCHIVE")
 
-model_store/%.mar: model_store/.recipe-% $(SOURCES) requirements.txt | .venv/.installed
+model_store/%.mar: model_store/.recipe-% $(SOURCES) requirements.txt requirements-build.txt | .venv/.installed-build
 	@$(call precision,$*) $(RUN) scripts.build_archive --output $@
 
 # What the archive is made of changes no time stamp of a prerequisite: this file is rewritten when it changes.
@@ -157,10 +160,19 @@ format: checked-names .venv/.installed-dev ## format the sources
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
+.PHONY: clean clean-all
+clean: checked-names ## remove what was built and written: archives, logs, run directory; never what is yours
+	@$(EARLY) scripts.development.clean
+
+clean-all: checked-names ## the same, and .venv
+	@$(EARLY) scripts.development.clean --all
+
+SET_UP = $(if $(filter command environment,$(firstword $(origin PYTHON))),$(PYTHON),$(or $(OWN),$(PYTHON))) -m scripts.set_up
+
 .venv/.installed: requirements.txt
-	@$(PYTHON) scripts/set_up.py .venv
-	@touch $@
+	@$(SET_UP) .venv serve
 
 .venv/.installed-%: requirements-%.txt .venv/.installed
-	@$(PYTHON) scripts/set_up.py .venv --requirements $<
-	@touch $@
+	@$(SET_UP) .venv $*
+
+.venv/.installed-dev .venv/.installed-bench: .venv/.installed-build

@@ -1,0 +1,56 @@
+"""Remove what was built and written: archives, logs, run directory, caches; with --all also .venv.
+
+What somebody else put into the checkout stays, an archive of one's own in model_store among it.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts import ROOT
+from scripts.serving.run_directory import DEFAULT, RunDirectory
+
+RECIPE = ".recipe-"  # make writes one for each archive that it builds
+CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+CODE = ("benchmarks", "client", "deploy", "handler", "scripts", "tests")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", action="store_true", help="also the virtual environment, .venv")
+    with_environment = parser.parse_args().all
+    if RunDirectory(DEFAULT).is_running():
+        print("The service is running: make stop first", file=sys.stderr)
+        return 1
+    paths = [path for path in ours(with_environment) if path.exists() or path.is_symlink()]
+    for path in paths:
+        remove(path)
+    shown = [path for path in paths if path.name != "__pycache__"]
+    print("\n".join(f"removed {path.relative_to(ROOT)}" for path in shown) or "Nothing to remove")
+    return 0
+
+
+def ours(with_environment: bool) -> Iterator[Path]:
+    for recipe in sorted((ROOT / "model_store").glob(f"{RECIPE}*")):
+        yield recipe.with_name(f"{recipe.name.removeprefix(RECIPE)}.mar")
+        yield recipe
+    yield from (ROOT / "model_store").glob("*.partial")
+    yield DEFAULT
+    yield from (ROOT / name for name in CACHES)
+    for room in CODE:
+        yield from list((ROOT / room).rglob("__pycache__"))
+    if with_environment:
+        yield ROOT / ".venv"
+
+
+def remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -32,7 +32,7 @@ class Environment:
             self._run(sys.executable, "-m", "venv", "--clear", "--without-pip", self.directory)
         for path in self.unfinished():
             shutil.rmtree(path)
-        if self._says("import pip._internal; print('whole')") != "whole":
+        if not any(self.site_packages.glob("pip-*.dist-info")):
             self._run(self.python, "-m", "ensurepip", "--default-pip")
         self._link_checkout()
 

@@ -104,6 +104,7 @@ def install(environment: Environment, what: str, *arguments: str) -> None:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
+            close_fds=False,  # whatever becomes of this process, pip holds the setup's lock
         ) as pip,
     ):
         assert pip.stdout is not None

@@ -94,6 +94,7 @@ def set_up(environment: Environment, purpose: str, torch_index: str | None) -> N
 def alone() -> Iterator[None]:
     """Raises Refused while another one works in this checkout."""
     checkout = os.open(ROOT, os.O_RDONLY)
+    os.set_inheritable(checkout, True)
     try:
         fcntl.flock(checkout, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -5,6 +5,7 @@ Standard library alone: it runs before anything is installed.
 
 import difflib
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,10 +28,12 @@ class Work:
     torch_index: str | None = variable(
         v.matching(r"https?://\S+|file://\S+|/\S+", "this is not the address of a package index"),
         "package index for torch and torchvision only",
-        words="pip's own",
+        words="PyTorch's own of CPU builds, else pip's",
     )
     python: str | None = variable(
-        str, "Python 3.11, for the setup", words="python3.11, else python3"
+        str,
+        "Python 3.11 to 3.14, for the setup",
+        words="python3, else one that is named by its version",
     )
 
 
@@ -64,6 +67,23 @@ def check_environment() -> None:
             raise BadSetting(f"The environment has {name}. Did you mean {near[0]}?")
 
 
+def check_python() -> None:
+    """Raises BadSetting where PYTHON names another version than the environment was made with."""
+    named, here = os.environ.get("PYTHON"), "Python {}.{}".format(*sys.version_info)
+    if not named or sys.prefix == sys.base_prefix:
+        return
+    try:
+        found = subprocess.run([named, "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise BadSetting(f"PYTHON={named} does not run") from None
+    there = found.stdout.strip()
+    if not there.startswith(f"{here}."):
+        raise BadSetting(
+            f".venv was made with {here}, and PYTHON={named} is {there}. To change over: "
+            "make clean-all"
+        )
+
+
 def check_values(groups: list[str]) -> None:
     """Of the environment, into which make puts its variables. Raises BadSetting."""
     for group in groups:
@@ -93,6 +113,7 @@ def main() -> int:
     groups, *names = words
     try:
         check_names(names)
+        check_python()
         check_values(groups.split())
         if "serving" in groups.split():
             check_environment()

@@ -11,7 +11,8 @@ export PYTHONUTF8 := 1
 
 # The first that will do (scripts/__init__.py says which do). What is set up goes on with its own.
 PYTHON ?= $(or $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
-	"$$name" -c 'import scripts' 2> /dev/null && echo "$$name" && break; done),python3)
+	"$$name" -c 'import scripts' 2> /dev/null && echo "$$name" && break; done),$(shell command -v python3),$(error \
+	There is no Python: install 3.11, 3.12, 3.13 or 3.14 (on Debian and Ubuntu: apt install python3-venv)))
 RUN := .venv/bin/python -m
 OWN := $(if $(wildcard .venv/bin/python),$(shell .venv/bin/python -c '' 2> /dev/null && echo .venv/bin/python))
 EARLY = $(or $(OWN),$(PYTHON)) -m# before there is an environment

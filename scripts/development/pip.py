@@ -77,9 +77,11 @@ class Progress:
         elif is_long:
             print(text, flush=True)
 
-    def end(self) -> None:
+    def clear(self) -> None:
         if sys.stdout.isatty():
-            print("\r\033[K", end="")
+            print("\r\033[K", end="", flush=True)
+
+    def end(self) -> None:
         seconds = time.monotonic() - self.begun
         print(
             f"setup: {self.what}: {self.packages} packages, {self.downloaded:.0f} MB downloaded, "
@@ -112,9 +114,10 @@ def install(environment: Environment, what: str, *arguments: str) -> None:
             file.write(line)
             last.append(line)
             progress.read(line.strip())
-    progress.end()
+    progress.clear()
     if pip.returncode:
         raise Failed(sentence(what, "".join(last), log))
+    progress.end()
 
 
 def sentence(what: str, said: str, log: Path) -> str:

@@ -62,7 +62,7 @@ def test_builds_serves_and_classifies(minor: int, tmp_path: Path, service: Servi
                 (sys.executable, ROOT, ("--url", service.url)),
             )
         ]
-        there, here = (json.loads(answer)["results"] for answer in answers)
+        there, here = (json.loads(answer)["items"] for answer in answers)
         for one, other in zip(there, here, strict=True):
             assert one.pop("confidence") == pytest.approx(other.pop("confidence"), abs=2e-6)
             assert one == other

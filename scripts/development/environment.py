@@ -1,10 +1,10 @@
 """The virtual environment: what is in it whole, and what a cut-off installation left."""
 
+import csv
 import os
 import shutil
 import subprocess
 import sys
-from importlib.metadata import Distribution
 from pathlib import Path
 
 from scripts import ROOT
@@ -59,7 +59,7 @@ class Environment:
         """What names a package that is not all there: without it, pip installs that again."""
         named = self.site_packages.glob("*.dist-info")
         moved_aside = self.site_packages.glob("~*/")
-        return [*(path for path in named if not is_whole(Distribution.at(path))), *moved_aside]
+        return [*(path for path in named if not is_whole(path)), *moved_aside]
 
     def stamp(self, lock: str) -> Path:
         """Newer than the lock if all of it is installed: requirements-dev.txt, .installed-dev."""
@@ -74,14 +74,15 @@ class Environment:
         return sum(file.st_blocks * 512 for file in files) / 1e6
 
 
-def is_whole(package: Distribution) -> bool:
-    """Whether its installation came to its end, and all its files are there in their sizes.
+def is_whole(metadata: Path) -> bool:
+    """Whether a package's installation came to its end, and all its files are there in their sizes.
 
-    pip writes INSTALLER after a wheel's files, and then the list of files that names it.
+    metadata: its folder NAME-VERSION.dist-info. After a wheel's files pip writes INSTALLER, and then
+    the list of files that names it ("Recording installed projects" of Python's packaging guide).
     """
-    files = package.files or []
-    return any(file.name == "INSTALLER" for file in files) and all(
-        (path := Path(str(file.locate()))).exists()
-        and (file.size is None or path.stat().st_size == file.size)
-        for file in files
+    record = metadata / "RECORD"
+    rows = list(csv.reader(record.read_text("utf-8").splitlines())) if record.exists() else []
+    return any(name.endswith("/INSTALLER") for name, _, _ in rows) and all(
+        (path := metadata.parent / name).exists() and (not size or path.stat().st_size == int(size))
+        for name, _, size in rows
     )

@@ -66,7 +66,7 @@ def test_the_models_name_and_version(
     [
         (("--weights", "/nothing.pth"), "there is no such file"),
         (("--weights", str(ROOT / "README.md")), "not a state dict"),
-        (("--labels", str(ROOT / "requirements.txt")), "expected a name"),
+        (("--labels", str(ROOT / "pyproject.toml")), "expected a name"),
         (("--labels", "/nothing.tsv"), "there is no such file"),
         (("--model", "two words"), "a model's name is"),
         (("--precision", "int8", "--calibration", "/nothing"), "there is no such folder"),

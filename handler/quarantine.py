@@ -42,7 +42,7 @@ class Quarantine:
         directory.mkdir(exist_ok=True)
         self._directory = directory
         self._suspects: set[bytes] = set()
-        self._began = 0.0  # when this batch did, by time.time()
+        self._began = 0.0  # when this batch did, by time.monotonic(): no clock that is put right
         self._work, name = tempfile.mkstemp(".new", dir=directory)
         fcntl.flock(self._work, fcntl.LOCK_EX)
         self._write([])
@@ -51,7 +51,7 @@ class Quarantine:
 
     def groups(self, digests: Sequence[bytes]) -> tuple[list[list[int]], list[int]]:
         """A batch's indices, in groups to be worked on one by one, and those of the condemned."""
-        self._began = time.time()
+        self._began = time.monotonic()
         names = self._names()
         if len(names) == 1:  # this worker's own file: nearly always
             return [list(range(len(digests)))], []
@@ -95,7 +95,7 @@ class Quarantine:
             content = os.read(descriptor, status.st_size)
             starts = range(0, len(content), DIGEST_BYTES)
             found = {content[i : i + DIGEST_BYTES] for i in starts} - {NO_PICTURE}
-            late = time.time() - status.st_mtime > LATE
+            late = time.monotonic() - status.st_mtime > LATE
             for digest in found - {TRIAL}:
                 verdict = "condemned" if TRIAL in found else "suspect"
                 if late and TRIAL in found and not self._file(digest, "late").exists():

@@ -23,6 +23,10 @@ from tests.web_client.browser import launched
 for _settings in (Settings, Recipe):
     for _variable in variables(_settings):
         os.environ.pop(_variable.name, None)
+# Nor does a proxy of theirs lead to what the tests ask on this machine.
+for _name in ("http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(_name, None)
+    os.environ.pop(_name.upper(), None)
 
 # Fixtures that start something. What uses one is marked by itself, and is no part of `make check`.
 STARTED = {

@@ -1,7 +1,9 @@
 """docs/architecture.md tells the truth: rooms, arrows, no circles, nothing too long."""
 
 import ast
+import glob
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -18,6 +20,9 @@ LONGEST_COMMAND = 60
 
 def tracked(pattern: str) -> list[str]:
     """Paths of the checkout, those included that are about to be added."""
+    if not (ROOT / ".git").exists() or not shutil.which("git"):  # a downloaded one
+        # Not pathlib's, which looks into .venv, too.
+        return sorted(glob.glob(f"**/{pattern}", root_dir=ROOT, recursive=True))  # noqa: PTH207
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [path for path in done.stdout.splitlines() if (ROOT / path).exists()]

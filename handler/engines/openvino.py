@@ -1,11 +1,14 @@
 """OpenVINO on CPU."""
 
+import sys
 from pathlib import Path
 
-import openvino as ov
+# It reports its use to its makers and needs a home directory for that, unless this is missing.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+import openvino as ov  # noqa: E402
 
-from handler.engines.engine import Floats
-from handler.resizing import Pixels
+from handler.engines.engine import Floats  # noqa: E402
+from handler.resizing import Pixels  # noqa: E402
 
 GRAPH = "network.xml"  # its weights are beside it, in network.bin
 

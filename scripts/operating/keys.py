@@ -48,7 +48,7 @@ def renew_access_key(run: RunDirectory, new: str | None, grace: float) -> Path |
                 "out",
             )
         key = new or secrets.token_hex(16)
-        until = time.time() + grace
+        until = time.monotonic() + grace
         changes = replace(run.changes(), access_key=key, old_access_key=old, old_until=until)
         run.record(changes)
         classifier = Classifier(

@@ -261,7 +261,8 @@ def unload(run: RunDirectory, options: argparse.Namespace) -> int:
 def rotate_keys(run: RunDirectory, options: argparse.Namespace) -> int:
     new = key_in(options.key_from) if options.key_from else None
     if path := renew_access_key(run, new, options.grace):
-        until = in_time(run.changes().old_until)
+        seconds = run.changes().old_until - time.monotonic()
+        until = in_time(time.time() + seconds)
         print(f"The new access key is in {path}. The one before is valid until {until}", flush=True)
     renew_torchserve_keys(run)
     print("TorchServe has new keys")

@@ -37,7 +37,8 @@ def _run_archiver(contents: Path, name: str, version: str, scratch: Path) -> Pat
     staging = scratch / "staging"
     staging.mkdir()
     command = [
-        str(Path(sys.executable).with_name("torch-model-archiver")),
+        # Its first line may name a Python that this checkout had somewhere else.
+        *(sys.executable, str(Path(sys.executable).with_name("torch-model-archiver"))),
         *("--model-name", name),
         *("--version", version),
         *("--handler", str(MODULE)),
@@ -45,20 +46,24 @@ def _run_archiver(contents: Path, name: str, version: str, scratch: Path) -> Pat
         *("--extra-files", f"{contents},{package}"),
         *("--export-path", str(scratch)),
     ]
-    subprocess.run(command, check=True, env={**os.environ, "TMPDIR": str(staging)})
+    if subprocess.run(command, env={**os.environ, "TMPDIR": str(staging)}).returncode:
+        raise ValueError("torch-model-archiver could not pack it; it says why above")
     return scratch / f"{name}.mar"
 
 
 def _rewrite(archive: Path, output: Path) -> None:
     """Copy an archive without traces of the clock and the file system's order, in one step."""
     partial = output.with_suffix(".partial")
-    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(partial, "w") as target:
-        for name in sorted(source.namelist()):
-            data = source.read(name)
-            if name == "MAR-INF/MANIFEST.json":
-                manifest = json.loads(data)
-                manifest["createdOn"] = "01/01/1980 00:00:00"  # the zip format's own epoch
-                data = json.dumps(manifest, indent=2, sort_keys=True).encode()
-            # Weights do not compress: stored, the archive unpacks faster at every start.
-            target.writestr(zipfile.ZipInfo(name), data)
-    partial.replace(output)
+    try:
+        with zipfile.ZipFile(archive) as source, zipfile.ZipFile(partial, "w") as target:
+            for name in sorted(source.namelist()):
+                data = source.read(name)
+                if name == "MAR-INF/MANIFEST.json":
+                    manifest = json.loads(data)
+                    manifest["createdOn"] = "01/01/1980 00:00:00"  # the zip format's own epoch
+                    data = json.dumps(manifest, indent=2, sort_keys=True).encode()
+                # Weights do not compress: stored, the archive unpacks faster at every start.
+                target.writestr(zipfile.ZipInfo(name), data)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)  # a full disk, say

@@ -1,5 +1,6 @@
 """The building of an archive: export, proof, packing."""
 
+import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,9 @@ from scripts.packaging.weights import resolve, sha256
 # Of each precision the fastest: docs/performance.md.
 ENGINES: dict[Precision, str] = {"fp32": "ncnn", "int8": "openvino"}
 
+# Disk space while it is built, in sizes of the weights: among the temporary files, for the archive.
+TEMPORARY, ARCHIVE = 5, 2
+
 
 class Export(NamedTuple):
     """What was measured of an exported network."""
@@ -30,6 +34,7 @@ class Export(NamedTuple):
 def build(recipe: Recipe, output: Path) -> None:
     """Write the archive. Raises WeightsError, ValueError, OSError or Disagreement."""
     weights = resolve(recipe.weights)
+    check_room(weights, output.absolute().parent)
     reference = load_reference(weights)
     check_labels(recipe.labels, reference.classes)
     with tempfile.TemporaryDirectory(prefix="network-") as scratch:
@@ -40,6 +45,22 @@ def build(recipe: Recipe, output: Path) -> None:
         np.save(contents / CLASSIFIER, reference.classifier)
         pack(contents, recipe.model, recipe.version, output)
     print(f"archive: {output} ({output.stat().st_size / 1e6:.1f} MB)", flush=True)
+
+
+def check_room(weights: Path, folder: Path) -> None:
+    """folder: the archive's. Raises ValueError: on a full disk torch itself would abort."""
+    while not folder.exists():
+        folder = folder.parent
+    size = weights.stat().st_size
+    for place, needed in (
+        (tempfile.gettempdir(), TEMPORARY * size),
+        (folder, ARCHIVE * size),
+    ):
+        if shutil.disk_usage(place).free < needed:
+            raise ValueError(
+                f"building it needs {needed / 1e6:.0f} MB of disk space in {place}, and there is "
+                "less. Make room; TMPDIR names another folder for temporary files"
+            )
 
 
 def check_labels(path: Path, classes: int) -> None:

@@ -1,12 +1,17 @@
 """What has to be right before a service begins."""
 
+import os
 import resource
 import shlex
 import shutil
+import socket
 
 from scripts.serving.bounds import FILES
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
+from scripts.serving.torchserve import WORKER_PYTHON
+
+CONNECT = 5.0  # seconds for the machine to reach itself
 
 
 class Refused(Exception):
@@ -22,6 +27,24 @@ def check_access_key(settings: Settings, run: RunDirectory) -> None:
             f"with that key: ACCESS_KEY=$(cat {file}) make start. "
             f"To let everybody in from now on: rm {file}"
         )
+
+
+def check_machine() -> None:
+    """Raises Refused where what is started could not run, or not be reached."""
+    if not os.access(WORKER_PYTHON, os.X_OK):
+        raise Refused(
+            f"{WORKER_PYTHON} may not be executed, perhaps since the program that unpacked it does "
+            f"not keep such rights. Allow it: chmod +x {shlex.quote(str(WORKER_PYTHON))}"
+        )
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), CONNECT).close()
+    except OSError as error:
+        raise Refused(
+            f"the service's parts reach each other at 127.0.0.1, and here that fails "
+            f"({error.strerror or error}). Bring it up, as root: ip link set lo up; "
+            "ip address add 127.0.0.1/8 dev lo"
+        ) from None
 
 
 def check_limits(settings: Settings, run: RunDirectory) -> None:

@@ -40,12 +40,12 @@ class Changes:
     previous: str | None = None  # the archive of the version that was the default before
     access_key: str | None = None  # None: as at the start
     old_access_key: str | None = None  # valid as well
-    old_until: float = 0.0  # time.time()
+    old_until: float = 0.0  # time.monotonic(), which every process has in common
 
     def access_keys(self, at_start: str | None) -> list[str]:
         """Those that are valid now, the newest first."""
         newest = self.access_key or at_start
-        old = self.old_access_key if time.time() < self.old_until else None
+        old = self.old_access_key if time.monotonic() < self.old_until else None
         return [key for key in (newest, old) if key]
 
 

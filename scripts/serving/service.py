@@ -19,9 +19,9 @@ from pathlib import Path
 
 from client.errors import ServiceError
 from scripts import ROOT
-from scripts.serving import failures, variables
+from scripts.serving import failures, utf8, variables
 from scripts.serving.archives import model_of
-from scripts.serving.beginning import Refused, check_access_key, check_limits
+from scripts.serving.beginning import Refused, check_access_key, check_limits, check_machine
 from scripts.serving.bounds import READY, SERVICE_STOP
 from scripts.serving.logs import JsonLines, keep_before, take_over_output
 from scripts.serving.ports import Door
@@ -136,6 +136,7 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
         if not is_ours:
             raise Taken("the service is already running. See: make status")
         check_access_key(settings, run)
+        check_machine()
         keep_before(run.supervisor_log)
         if parent.exists:
             take_over_output(run.supervisor_log)
@@ -181,7 +182,7 @@ def start(settings: Settings, run: RunDirectory) -> None:
     command += ["--run-directory", str(run.path), "--report-to", str(write)]
     # Options can be read by every user of the machine, the environment can't.
     environment = variables.without(Settings, os.environ) | variables.environment_of(settings)
-    environment["PYTHONUTF8"] = "1"  # whatever the locale is, paths can be written down
+    environment |= utf8.ON
     process = subprocess.Popen(
         command,
         cwd=ROOT,

@@ -136,6 +136,7 @@ class Settings:
     @property
     def local_url(self) -> str:
         """The same, on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        # A machine may have no IPv6 address, and "::" takes both.
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
         bracketed = f"[{host}]" if ":" in host else host
         return f"{'https' if self.domain else 'http'}://{bracketed}:{self.port}"

@@ -26,6 +26,7 @@ from scripts.serving.settings import Settings
 
 CONFIG = ROOT / "config.properties"
 WORKER = ROOT / "deploy" / "worker"
+WORKER_PYTHON = WORKER / "python"
 ADDRESSES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
 PORTS = {  # what each sets in TorchServe's environment, and the default
     **dict(zip(ADDRESSES, (8080, 8081, 8082), strict=True)),
@@ -152,7 +153,7 @@ class TorchServe:
             f"-Dlog4j.configurationFile={ROOT / 'deploy' / 'torchserve' / 'log4j2.xml'}",
             *("-cp", f"{home}/ts/frontend/*"),
             "org.pytorch.serve.ModelServer",
-            *("--python", str(WORKER / "python")),
+            *("--python", str(WORKER_PYTHON)),
             *("-f", str(CONFIG)),
             *("-s", str(self._archive.parent)),
             "-ncs",

@@ -23,7 +23,8 @@ def export(reference: Reference, directory: Path) -> None:
             example = torch.zeros(1, 3, CROP, CROP)
             torch.jit.trace(reference.network, example).save(traced)  # type: ignore[no-untyped-call]
         command = [
-            str(Path(sys.executable).with_name("pnnx")),
+            # Its first line may name a Python that this checkout had somewhere else.
+            *(sys.executable, str(Path(sys.executable).with_name("pnnx"))),
             traced.name,
             f"inputshape=[1,3,{CROP},{CROP}]",
             "fp16=0",  # keep float32 weights

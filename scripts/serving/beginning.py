@@ -6,12 +6,10 @@ import shlex
 import shutil
 import socket
 
-from scripts.serving.bounds import FILES
+from scripts.serving.bounds import FILES, LOOPBACK
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
 from scripts.serving.torchserve import WORKER_PYTHON
-
-CONNECT = 5.0  # seconds for the machine to reach itself
 
 
 class Refused(Exception):
@@ -38,7 +36,7 @@ def check_machine() -> None:
         )
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
-            socket.create_connection(server.getsockname(), CONNECT).close()
+            socket.create_connection(server.getsockname(), LOOPBACK).close()
     except OSError as error:
         raise Refused(
             f"the service's parts reach each other at 127.0.0.1, and here that fails "

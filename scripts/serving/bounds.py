@@ -45,6 +45,7 @@ SCRAPE_PROMETHEUS = 10.0
 DRAIN = 30.0  # for the requests of a version that is about to be unloaded
 CANARY = 60.0  # for a canary picture's answer, which is judged against a bound of its own
 STATUS = 15.0  # for `make status` to hear whether it is ready
+LOOPBACK = 1.0  # for the machine to reach itself
 ADMIN = 5.0  # for Envoy's admin interface to answer
 GATEWAY_CHECK = 5.0  # for the supervisor to hear anything from the gateway
 WRITE_AGAIN = 5.0  # after a file could not be written, to the next try: the disk may be full

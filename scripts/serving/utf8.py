@@ -1,5 +1,6 @@
 """Paths that Envoy, Java and commands in other locales read as they were meant."""
 
+import io
 import os
 import sys
 
@@ -11,8 +12,9 @@ def in_utf8_mode() -> None:
 
     What it prints keeps the terminal's encoding, and has escapes for what that does not know.
     """
-    if sys.getfilesystemencoding() == "utf-8" or ON.items() <= os.environ.items():
-        return
-    output = {"PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"} if sys.stdout else {}
-    command = [sys.executable, *sys.orig_argv[1:]]
-    os.execve(sys.executable, command, output | os.environ | ON)  # noqa: S606
+    if sys.getfilesystemencoding() != "utf-8" and not ON.items() <= os.environ.items():
+        output = {"PYTHONIOENCODING": sys.stdout.encoding} if sys.stdout else {}
+        command = [sys.executable, *sys.orig_argv[1:]]
+        os.execve(sys.executable, command, output | os.environ | ON)  # noqa: S606
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -87,11 +87,22 @@ def test_the_first_late_death_is_no_proof(tmp_path: Path) -> None:
         assert Quarantine(tmp_path).groups([A, B]) == outcome
 
 
+def test_a_clock_that_is_put_right_makes_nobody_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die(tmp_path, [A])
+    assert Quarantine(tmp_path).groups([A, B]) == ([[1], [0]], [])
+    die(tmp_path, [A])
+    tomorrow = time.time() + 86_400
+    monkeypatch.setattr(time, "time", lambda: tomorrow)
+    assert Quarantine(tmp_path).groups([A, B]) == ([[1]], [0])
+
+
 def test_a_batch_is_late_since_it_began(tmp_path: Path) -> None:
     die(tmp_path, [A])
     quarantine = Quarantine(tmp_path)
     assert quarantine.groups([A, B]) == ([[1], [0]], [])
-    began = time.time()
+    began = time.monotonic()
     with quarantine.at_work([B]):
         pass
     with quarantine.at_work([A]):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -239,3 +240,12 @@ def test_a_part_of_the_scratch_comes_back_with_all_of_it(tmp_path: Path) -> None
 def test_how_it_ended(status: Status, words: str) -> None:
     state = State(status, 7, *"abcdef", Settings(), 1, {}, reason="it failed")
     assert state.last_words == words
+
+
+def test_a_key_ends_after_its_time_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    soon = Changes(access_key="new", old_access_key="old", old_until=time.monotonic() + 60)
+    past = replace(soon, old_until=time.monotonic() - 1)
+    for wrong in (0, time.time() + 1e9):
+        monkeypatch.setattr(time, "time", lambda wrong=wrong: wrong)
+        assert soon.access_keys(None) == ["new", "old"]
+        assert past.access_keys(None) == ["new"]

@@ -16,14 +16,16 @@ from client.http import session
 from scripts import ROOT, SAMPLES
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
+from tests.network import isolated
 from tests.service import Service, children_of, wait_until
 
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 DEAD = "http://127.0.0.1:9"  # nobody listens there
 
+PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 ENVIRONMENTS = {
-    "proxies": dict.fromkeys(("http_proxy", "https_proxy", "ALL_PROXY", "HTTP_PROXY"), DEAD),
-    "no language": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "proxies": dict.fromkeys(PROXIES, DEAD),
+    "no UTF-8": {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     "Java's": {
         "JAVA_HOME": "/nothing",
         **dict.fromkeys(("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"), "-XX:Nothing"),
@@ -36,32 +38,62 @@ ENVIRONMENTS = {
         "TEMP": "/nothing",
     },
     "Python's": {"PYTHONPATH": "/nothing", "PYTHONIOENCODING": "ascii", "OMP_NUM_THREADS": "x"},
-    "no home": {"HOME": "/nothing"},
 }
+# What serves, as it is unpacked from an archive of the checkout: without git.
+SOURCES = ("client", "deploy", "handler", "scripts", "web_client", "config.properties", "Makefile")
+# In a network of its own. $1: the checkout; then a command.
+SCRIPT = """
+echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 || :  # where one may not, there is IPv6 as well
+mount --bind "$1" "$1"
+mount -o remount,bind,ro "$1"
+umask 077
+cd "$1"
+shift
+exec unshare --user --map-user=54321 --map-group=54321 "$@"
+"""
+# As that user. $1: the archive, $2: the run directory.
+COMMANDS = """
+set -e
+! touch x 2> /dev/null  # nobody writes here
+make help > /dev/null
+.venv/bin/python -m scripts.service start --archive "$1" --run-directory "$2"
+.venv/bin/python -m scripts.manage --run-directory "$2" status > /dev/null
+metrics=$(grep -o '127[0-9.:]*' "$2/prometheus-targets.json" | tail -1)
+curl -sS --noproxy '*' --fail "http://$metrics/metrics" | grep '^service_version_info'
+.venv/bin/python -m scripts.classify --run-directory "$2" web_client/samples/cat.jpg
+.venv/bin/python -m scripts.trace --run-directory "$2" > /dev/null
+.venv/bin/python -m scripts.service stop --run-directory "$2"
+"""
 
 
 @pytest.mark.started
-def test_an_environment_full_of_others_settings(
-    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All at once, in folders whose names have letters that mean something to others."""
-    odd = tmp_path / """o dd "q' $x %d {y} üñ"""
-    odd.mkdir()
-    shutil.copyfile(archive, odd / "my archive.mar")
-    for environment in ENVIRONMENTS.values():
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-    monkeypatch.setenv("TMPDIR", str(odd))
-    service = Service(RunDirectory(odd / "run"), odd / "my archive.mar", free_port())
-    before = os.umask(0o077)
-    try:
-        start = service.start()
-        assert (start.returncode, start.stderr) == (0, "")
-        assert service.predict(CAT, proxies={"http": ""}).status_code == 200
-        assert service.manage("status").returncode == 0
-    finally:
-        os.umask(before)
-        assert service.stop().returncode == 0
+def test_a_stranger_s_machine(int8_archive: Path, tmp_path: Path) -> None:
+    """All at once: a user whom the system does not know, without a home, in a read-only checkout,
+    in folders whose names have letters that mean something to others, with all others' settings.
+    """
+    odd = tmp_path / """it's a 测试 "d" $x %d {y} üñ"""
+    checkout = odd / "checkout"
+    for name in SOURCES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, checkout / name)
+    (checkout / "deploy" / "worker" / "python").chmod(0o755)
+    (checkout / ".venv").symlink_to(sys.prefix)
+    archive = shutil.copyfile(int8_archive, odd / "my 模型.mar")
+    environment = {"PATH": os.environ["PATH"], "TMPDIR": str(odd)}
+    for others in ENVIRONMENTS.values():
+        environment |= others
+    words = [f"{name}={value}" for name, value in environment.items()]
+    inside = ["env", "-i", *words, "sh", "-c", COMMANDS, "sh", str(archive), str(odd / "run")]
+    command = isolated(["sh", "-ec", SCRIPT, "sh", str(checkout), *inside], has_mounts=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150)
+    assert (done.returncode, done.stderr) == (0, "")
+    ready, version, picture, *answers, stopped = done.stdout.splitlines()
+    assert ready == "Ready: http://127.0.0.1:8000"
+    assert 'archive="my 模型.mar"' in version
+    assert picture == "web_client/samples/cat.jpg"
+    assert "Egyptian cat" in answers[0]
+    assert stopped == "Stopped"
 
 
 def test_no_proxy_leads_to_this_machine() -> None:

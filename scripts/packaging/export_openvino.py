@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def export(reference: Reference, directory: Path, calibrating: Pixels | None = N
 
 def _quantise(model: ov.Model, calibrating: Pixels) -> ov.Model:
     os.environ["NNCF_CI"] = "1"  # its own switch for telemetry
+    # It asks for the home directory as it loads, which a user may not have.
+    os.environ.setdefault("HOME", tempfile.gettempdir())
     import nncf  # takes seconds, and only int8 needs it
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 

@@ -1,11 +1,13 @@
 import json
 import os
+import resource
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from scripts import ROOT
+from scripts.packaging import archive
 from scripts.packaging.archive import pack
 
 
@@ -48,3 +50,20 @@ def test_what_is_in_it(contents: Path, tmp_path: Path) -> None:
     assert names == sorted(names)
     assert manifest["model"]["modelName"] == "mine"
     assert manifest["model"]["modelVersion"] == "2.0"
+
+
+def test_a_disk_that_is_full_leaves_the_archive_before(contents: Path, tmp_path: Path) -> None:
+    """A file that may not grow fails as on a full disk."""
+    output = tmp_path / "a.mar"
+    pack(contents, "mine", "1.0", output)
+    before = output.read_bytes()
+    pack(contents, "mine", "2.0", tmp_path / "other.mar")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            archive._rewrite(tmp_path / "other.mar", output)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert output.read_bytes() == before
+    assert not list(tmp_path.glob("*.partial"))

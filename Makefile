@@ -155,7 +155,7 @@ dashboard: checked-for-packaging .venv/.installed-bench $(BUILT) ## draw the mon
 lint: checked-names .venv/.installed-dev ## check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy
+	@$(RUN) mypy
 
 format: checked-names .venv/.installed-dev ## format the sources
 	.venv/bin/ruff check --fix .

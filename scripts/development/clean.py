@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts import ROOT
-from scripts.serving.run_directory import DEFAULT, RunDirectory
+from scripts.serving.run_directory import RunDirectory
 
 RECIPE = ".recipe-"  # make writes one for each archive that it builds
+RUN = ROOT / ".run"  # one of RUN_DIRECTORY may have others' files in it
 CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
 CODE = ("benchmarks", "client", "deploy", "handler", "scripts", "tests")
 
@@ -21,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="also the virtual environment, .venv")
     with_environment = parser.parse_args().all
-    if RunDirectory(DEFAULT).is_running():
+    if RunDirectory(RUN).is_running():
         print("The service is running: make stop first", file=sys.stderr)
         return 1
     paths = [path for path in ours(with_environment) if path.exists() or path.is_symlink()]
@@ -37,7 +38,7 @@ def ours(with_environment: bool) -> Iterator[Path]:
         yield recipe.with_name(f"{recipe.name.removeprefix(RECIPE)}.mar")
         yield recipe
     yield from (ROOT / "model_store").glob("*.partial")
-    yield DEFAULT
+    yield RUN
     yield from (ROOT / name for name in CACHES)
     for room in CODE:
         yield from list((ROOT / room).rglob("__pycache__"))

@@ -75,10 +75,10 @@ class Environment:
 
 
 def is_whole(metadata: Path) -> bool:
-    """Whether a package's installation came to its end, and all its files are there in their sizes.
+    """Whether a package's installation came to its end, and each of its files has its size.
 
-    metadata: its folder NAME-VERSION.dist-info. After a wheel's files pip writes INSTALLER, and then
-    the list of files that names it ("Recording installed projects" of Python's packaging guide).
+    metadata: its folder NAME-VERSION.dist-info. After a wheel's files pip writes INSTALLER, and
+    then the list of files that names it ("Recording installed projects" of Python's guide).
     """
     record = metadata / "RECORD"
     rows = list(csv.reader(record.read_text("utf-8").splitlines())) if record.exists() else []

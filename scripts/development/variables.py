@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from scripts.packaging.recipe import Recipe
 from scripts.serving import variables as v
@@ -18,13 +19,16 @@ from scripts.serving.variables import BadSetting, Variable, variable
 
 @dataclass(frozen=True)
 class Work:
-    """What only the Makefile itself makes use of."""
+    """What is a setting neither of the service nor of an archive."""
 
     minutes: int = variable(
         v.whole(1, 100_000, "the number of minutes"), "length of the soak test", default=30
     )
     full: bool = variable(v.switch, "1: make bench measures with more connections", default=False)
     args: str | None = variable(str, "arguments of make trace")
+    run_directory: Path | None = variable(
+        Path, "where the service keeps its files, for every command", words=".run"
+    )
     torch_index: str | None = variable(
         v.matching(r"https?://\S+|file://\S+|/\S+", "this is not the address of a package index"),
         "package index for torch and torchvision only",

@@ -22,7 +22,7 @@ from scripts.serving.settings import Settings
 
 Status = Literal["starting", "ready", "stopping", "stopped", "failed"]
 
-DEFAULT = ROOT / ".run"
+DEFAULT = Path(os.environ.get("RUN_DIRECTORY") or ROOT / ".run").absolute()
 _LONGEST_SOCKET = "/torchserve/.ts.sock.65535"
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: l_type, l_whence, l_start, l_len, l_pid
 

@@ -26,13 +26,14 @@ NUDGE = 0.5  # for what makes the gateway look at those who wait
 STARTUP = 120.0  # for a worker to load: a slow disk is not a broken archive (startupTimeout)
 READY = 150.0  # from the start to the first prediction: the JVM's own start on top
 CERTIFICATE = 120.0  # for the first certificate of a DOMAIN
+CLASS_ARCHIVE = 120.0  # for a JVM to write down its classes, behind everything else
 IN_FLIGHT = 10.0  # for requests in flight when the gateway is told to stop
 PROCESS_STOP = 15.0  # a process may take to end by itself before it is killed
 SERVICE_STOP = 40.0  # the gateway, then TorchServe
 
 # Seconds. Is it ready?
 PROBE_EVERY = 3.0  # from one probe to the next: each costs a prediction
-PROBE_AGAIN = 0.25  # where one failed, or took longer than that
+PROBE_AGAIN = 0.1  # where one failed, or took longer than that
 PROBE = 26.0  # for one: the whole queue may be ahead of it
 LATELY = 11.0  # a success counts for so long
 NOTHING_SUCCEEDED = 45.0  # then what is broken is restarted

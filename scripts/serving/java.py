@@ -91,14 +91,17 @@ class ClassArchive:
         self._clear()
         command = ("VM.cds", "static_dump", DUMP)
         making = asyncio.create_task(jcmd(pid, *command, seconds=CLASS_ARCHIVE))
-        while not making.done():
-            give_way(pid)
-            await asyncio.wait([making], timeout=POLL)
-        await making
-        partial = self.path.with_name(f"{self.path.name}.{pid}")
-        await asyncio.to_thread(shutil.copyfile, self._directory / DUMP, partial)
-        partial.replace(self.path)
-        self._clear()
+        try:
+            while not making.done():
+                give_way(pid)
+                await asyncio.wait([making], timeout=POLL)
+            await making
+            partial = self.path.with_name(f"{self.path.name}.{pid}")
+            await asyncio.to_thread(shutil.copyfile, self._directory / DUMP, partial)
+            partial.replace(self.path)
+        finally:
+            making.cancel()
+            self._clear()
 
     def _clear(self) -> None:
         """What was cut off, and archives of other jars."""

@@ -58,6 +58,18 @@ def test_large_pictures(service: Service, clients: int) -> None:
     assert service.predict(CAT).status_code == 200
 
 
+def test_ordinary_pictures(int8_service: Service, samples: list[bytes]) -> None:
+    """20 clients; docs/reliability.md has what the memory is for."""
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(int8_service.predict, samples * 40))
+    supervisor = psutil.Process(int8_service.state.pid)
+    processes = [supervisor, *supervisor.children(recursive=True)]
+    took = sum(process.memory_full_info().pss for process in processes) / 1e6
+    print(f"{len(answers)} pictures, then {took:.0f} MB")
+    assert {answer.status_code for answer in answers} == {200}
+    assert took < 380
+
+
 def test_full_disk_for_logs(other: Service) -> None:
     other.run.create()
     for name in ("gateway", "worker", "torchserve"):

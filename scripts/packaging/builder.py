@@ -11,6 +11,7 @@ import numpy as np
 from handler.explanation import CLASSIFIER
 from handler.labels import read_labels
 from handler.model_card import Agreement, Calibration, ModelCard, Precision, write_model_card
+from handler.resizing import HAS_SIMD
 from scripts.packaging import agreement, calibration, export_ncnn, export_openvino
 from scripts.packaging.archive import pack
 from scripts.packaging.recipe import Recipe
@@ -130,7 +131,8 @@ def _export_int8(reference: Reference, calibration_folder: Path | None, director
 
 def model_card(recipe: Recipe, weights: Path, export: Export) -> ModelCard:
     precision, labels = recipe.precision, recipe.labels
-    packages = ["torch", "torchvision", ENGINES[precision], "pillow", "cykooz-resizer", "numpy"]
+    packages = ["torch", "torchvision", ENGINES[precision], "pillow", "numpy"]
+    packages += ["cykooz-resizer"] if HAS_SIMD else []
     packages += ["pnnx"] if precision == "fp32" else ["nncf"]
     card: ModelCard = {
         "name": f"{recipe.model}-{precision}",

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import socket
 
+from scripts.serving import processor
 from scripts.serving.bounds import FILES, LOOPBACK
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
@@ -14,6 +15,14 @@ from scripts.serving.torchserve import WORKER_PYTHON
 
 class Refused(Exception):
     """The command can't be carried out; `str(error)` says what to do instead."""
+
+
+def check_processor() -> str | None:
+    """What makes answers slower on this one, if something does. Raises Refused."""
+    found = processor.here()
+    if found.lack:
+        raise Refused(found.lack)
+    return found.slowness
 
 
 def check_access_key(settings: Settings, run: RunDirectory) -> None:

@@ -21,7 +21,13 @@ from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving import failures, utf8, variables
 from scripts.serving.archives import model_of
-from scripts.serving.beginning import Refused, check_access_key, check_limits, check_machine
+from scripts.serving.beginning import (
+    Refused,
+    check_access_key,
+    check_limits,
+    check_machine,
+    check_processor,
+)
 from scripts.serving.bounds import READY, SERVICE_STOP
 from scripts.serving.logs import JsonLines, keep_before, take_over_output
 from scripts.serving.ports import Door
@@ -153,6 +159,8 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
             kill_leftovers(before.children)
         for old in run.logs.glob("*.out"):
             old.unlink()
+        if slowness := check_processor():
+            logger.warning(slowness)
         check_limits(settings, run)
         has_http3 = settings.domain is not None  # it is for TLS
         with closing(Door(settings.host, settings.port, has_http3)), run.fresh_scratch():
@@ -179,6 +187,8 @@ def start(settings: Settings, run: RunDirectory) -> None:
     if run.is_running() and joined(settings, run):
         return
     model_of(settings.archive)  # or the sentence that says why not
+    if slowness := check_processor():
+        print(slowness, flush=True)
     read, write = os.pipe()
     command = [sys.executable, "-m", "scripts.service", "serve"]
     command += ["--run-directory", str(run.path), "--report-to", str(write)]

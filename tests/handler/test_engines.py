@@ -1,10 +1,14 @@
 """The engines behind the seam, against PyTorch, alone and in batches, on lesser processors too."""
 
 import os
+import platform
+import shutil
+import signal
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,11 +16,14 @@ import torch
 
 from handler import engines
 from handler.decoding import decode
+from handler.engines.engine import Floats
 from handler.engines.ncnn import MEAN, STD
-from handler.resizing import network_input
+from handler.resizing import Pixels, network_input
 from scripts.packaging import export_ncnn
+from scripts.packaging.agreement import check_fp32, check_int8, measure
 from scripts.packaging.calibration import sample_crops
 from scripts.packaging.reference import WEIGHTS, Reference, torchvision
+from scripts.serving.processor import here
 from tests.service import ROOT
 
 
@@ -71,40 +78,60 @@ import sys
 from pathlib import Path
 import numpy as np
 from handler import engines
-engine = engines.load("openvino", Path(sys.argv[1]), 2)
-np.save(sys.argv[3], np.stack([engine.infer(p[None])[0][0].copy() for p in np.load(sys.argv[2])]))
+engine = engines.load(sys.argv[1], Path(sys.argv[2]), 1)
+np.save(sys.argv[4], np.stack([engine.infer(p[None])[0][0].copy() for p in np.load(sys.argv[3])]))
 """
 
 
-def flags() -> set[str]:
-    text = Path("/proc/cpuinfo").read_text()
-    return set(next(line for line in text.splitlines() if line.startswith("flags")).split())
+class Elsewhere:
+    """An engine with an archive's files, on other processors."""
+
+    def __init__(self, engine: str, archive: Path, scratch: Path) -> None:
+        self.engine, self.directory, self.scratch = engine, scratch / engine, scratch
+        zipfile.ZipFile(archive).extractall(self.directory)
+
+    def infer(self, pictures: Pixels, *emulator: str, instructions: str = "DEFAULT") -> Floats:
+        """Probabilities. instructions: the most that OpenVINO's kernels may use."""
+        given, found = self.scratch / "pictures.npy", self.scratch / "probabilities.npy"
+        np.save(given, pictures)
+        subprocess.run(
+            [*emulator, sys.executable, "-c", INFER, self.engine, self.directory, given, found],
+            cwd=ROOT,
+            env={**os.environ, "ONEDNN_MAX_CPU_ISA": instructions},
+            check=True,
+        )
+        return cast(Floats, np.load(found))
+
+
+@pytest.fixture
+def int8(int8_archive: Path, tmp_path: Path) -> Elsewhere:
+    return Elsewhere("openvino", int8_archive, tmp_path)
+
+
+def read(labelled: list[tuple[Path, int]]) -> tuple[Pixels, list[int]]:
+    pictures = [network_input(*decode(path.read_bytes())) for path, _ in labelled]
+    return np.stack(pictures), [class_id for _, class_id in labelled]
+
+
+def expected(reference: Reference, pictures: Pixels) -> Floats:
+    with torch.inference_mode():
+        return cast(Floats, reference(torch.from_numpy(pictures))[0].numpy())
+
+
+x86_64 = pytest.mark.skipif(platform.machine() != "x86_64", reason="this is no x86-64")
 
 
 @pytest.mark.skipif(
-    not flags() & {"avx512_vnni", "avx_vnni"}, reason="this processor has no VNNI to do without"
+    not here().flags & {"avx512_vnni", "avx_vnni"},
+    reason="this processor has no VNNI to do without",
 )
 @pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE"])
 def test_int8_answers_alike_without_vnni(
-    int8_archive: Path, labelled: list[tuple[Path, int]], instructions: str, tmp_path: Path
+    int8: Elsewhere, labelled: list[tuple[Path, int]], instructions: str
 ) -> None:
     """Without it products are added in 16 bits, which must not overflow."""
-    zipfile.ZipFile(int8_archive).extractall(tmp_path / "model")
-    pictures = np.stack([network_input(*decode(path.read_bytes())) for path, _ in labelled])
-    np.save(tmp_path / "pictures.npy", pictures)
-    probabilities = {}
-    for limit in ("DEFAULT", instructions):
-        output = tmp_path / f"{limit}.npy"
-        arguments = [str(tmp_path / "model"), str(tmp_path / "pictures.npy"), str(output)]
-        subprocess.run(
-            [sys.executable, "-c", INFER, *arguments],
-            cwd=ROOT,
-            env={**os.environ, "ONEDNN_MAX_CPU_ISA": limit},
-            check=True,
-        )
-        probabilities[limit] = np.load(output)
-    usual, lesser = probabilities.values()
-    class_ids = np.array([class_id for _, class_id in labelled])
+    pictures, class_ids = read(labelled)
+    usual, lesser = int8.infer(pictures), int8.infer(pictures, instructions=instructions)
     same = int((usual.argmax(1) == lesser.argmax(1)).sum())
     right = [int((each.argmax(1) == class_ids).sum()) for each in (usual, lesser)]
     difference = float(np.abs(usual - lesser).max())
@@ -112,3 +139,41 @@ def test_int8_answers_alike_without_vnni(
     assert same == 250
     assert right[0] == right[1]
     assert difference < 1e-4
+
+
+@x86_64
+def test_int8_is_as_good_without_avx2(int8: Elsewhere, labelled: list[tuple[Path, int]]) -> None:
+    """It rounds otherwise, and differs from that with AVX2 by less than both from PyTorch."""
+    pictures, class_ids = read(labelled[::10])
+    usual, lesser = int8.infer(pictures), int8.infer(pictures, instructions="SSE41")
+    assert not np.array_equal(usual, lesser)  # the limit was obeyed
+    found = measure(lesser, usual, class_ids)
+    assert found["same_best_class"] >= 24
+    check_int8(found)
+
+
+@pytest.mark.long
+@x86_64
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-user")
+class TestEmulated:
+    """Processors that are not here."""
+
+    def test_without_avx(
+        self, archive: Path, int8: Elsewhere, reference: Reference, tmp_path: Path
+    ) -> None:
+        """Nehalem is the first of Intel's that has what numpy and OpenVINO need."""
+        emulator, pictures = ("qemu-x86_64", "-cpu", "Nehalem"), sample_crops()[:2]
+        fp32 = Elsewhere("ncnn", archive, tmp_path).infer(pictures, *emulator)
+        check_fp32(measure(fp32, expected(reference, pictures), None))
+        # The limit that is quick enough for the test above stands for such a processor.
+        emulated, limited = (
+            int8.infer(pictures, *emulator),
+            int8.infer(pictures, instructions="SSE41"),
+        )
+        assert np.array_equal(emulated, limited)
+
+    @pytest.mark.parametrize("library", ["numpy", "openvino", "torch"])
+    def test_less_is_refused_for_a_reason(self, library: str) -> None:
+        """Where scripts/serving/processor.py lets nothing begin."""
+        command = ["qemu-x86_64", "-cpu", "core2duo", sys.executable, "-c", f"import {library}"]
+        assert subprocess.run(command, capture_output=True).returncode == -signal.SIGILL

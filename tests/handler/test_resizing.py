@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from cykooz_resizer import CpuExtensions, Resizer
 from PIL import Image
 
 from handler import resizing
 from handler.decoding import decode
-from handler.resizing import Pixels, crop_box, network_input, resample_with_simd
+from handler.resizing import HAS_SIMD, Pixels, crop_box, network_input, resample_with_simd
 from scripts import SAMPLES
 from scripts.packaging.reference import WEIGHTS, torchvision
 from tests.handler.pictures import assert_within_one_level, gradient, noise
@@ -18,6 +17,9 @@ F = torchvision.transforms.functional
 # Of 1 x 10,000 pixels torchvision makes 256 x 2,560,000: 2.6 GB.
 SIZES = [(1, 1), (1, 1000), (3, 5), (224, 224), (256, 256), (257, 333), (1000, 301), (255, 500)]
 BOTH_WAYS = sorted({size for width, height in SIZES for size in [(width, height), (height, width)]})
+with_simd = pytest.mark.skipif(
+    not HAS_SIMD, reason="cykooz-resizer has no wheel for this processor"
+)
 
 
 def torchvision_input(image: Image.Image) -> Pixels:
@@ -59,6 +61,7 @@ def test_crop_box_rounds_as_torchvision(size: tuple[int, int], box: tuple[float,
     assert crop_box(*size) == pytest.approx(box, abs=1e-5)
 
 
+@with_simd
 @pytest.mark.parametrize("size", BOTH_WAYS, ids=str)
 @pytest.mark.parametrize("make", [noise, gradient])
 def test_simd_resize_is_nearly_exact(
@@ -70,10 +73,13 @@ def test_simd_resize_is_nearly_exact(
     assert (fast != exact).mean() < 0.05
 
 
+@with_simd
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_simd_resize_is_the_same_on_every_processor(
     mosaic: Image.Image, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from cykooz_resizer import CpuExtensions, Resizer
+
     image = mosaic.convert(mode)
     usual = network_input(image, resample=resample_with_simd)
 

@@ -77,9 +77,17 @@ class ResNet18Handler:
         self.idle_since = time.time()
 
     def warm_up(self) -> None:
-        """The first inference allocates what later ones reuse: not while a client waits."""
+        """The first inference allocates what later ones reuse: not while a client waits.
+
+        Raises ValueError where it does not give a probability for each label.
+        """
         started = time.perf_counter()
-        self.engine.infer(np.zeros((1, CROP, CROP, 3), np.uint8))
+        probabilities, _ = self.engine.infer(np.zeros((1, CROP, CROP, 3), np.uint8))
+        if probabilities.shape != (1, len(self.labels)):
+            raise ValueError(
+                f"{self.card['engine']} gives {probabilities.size} probabilities on this processor "
+                f"for {len(self.labels)} labels"
+            )
         logger.info("First inference took %.0f ms", (time.perf_counter() - started) * 1e3)
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:

@@ -1,6 +1,7 @@
 """The module that TorchServe calls: batches of any make-up, answered one by one."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
@@ -98,6 +99,14 @@ def test_answer_agrees_with_pytorch(
         [item["confidence"] for item in expected], abs=1e-5
     )
     assert context.get_response_status(0) == (200, None)
+
+
+def test_labels_without_probabilities_do_not_load(directory: Path, tmp_path: Path) -> None:
+    """Nor does an engine that gives none at all, as OpenVINO does on an emulated Cortex-A72."""
+    copy = shutil.copytree(directory, tmp_path / "model")
+    (copy / "labels.tsv").write_text(LABELS + "horse\n", "utf-8")
+    with pytest.raises(ValueError, match=r"gives 5 probabilities .* for 6 labels"), loaded(copy):
+        pass
 
 
 @pytest.fixture(scope="module")

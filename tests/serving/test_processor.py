@@ -1,9 +1,13 @@
 """What the processor must have: /proc as Linux shows it on other machines."""
 
 import platform
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from scripts import ROOT
 from scripts.serving.processor import Processor, address_bits, flags, here
 
 CORE_2 = "fpu sse sse2 ht syscall nx lm pni ssse3 cx16 lahf_lm"  # 2006
@@ -50,3 +54,21 @@ def test_other_processors(machine: str) -> None:
 def test_this_one() -> None:
     assert here().lack is None
     assert here().machine == platform.machine()
+
+
+def test_a_start_refuses(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(f"flags : {CORE_2}\n")
+    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
+    if platform.machine() != "x86_64" or subprocess.run([*unshare, "true"]).returncode:
+        pytest.skip("needs x86-64 and a namespace in which another /proc/cpuinfo can be mounted")
+    mounted = [*unshare, "sh", "-ec", 'mount --bind "$0" /proc/cpuinfo; exec "$@"']
+    start = [sys.executable, "-m", "scripts.service", "start", "--archive", archive]
+    done = subprocess.run(
+        [*mounted, tmp_path / "cpuinfo", *start, "--run-directory", tmp_path / "run"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("start: this processor lacks instructions that are needed")
+    assert done.stderr.count("\n") == 1

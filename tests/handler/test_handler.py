@@ -102,7 +102,7 @@ def test_answer_agrees_with_pytorch(
 
 
 def test_labels_without_probabilities_do_not_load(directory: Path, tmp_path: Path) -> None:
-    """Nor does an engine that gives none at all, as OpenVINO does on an emulated Cortex-A72."""
+    """Nor does an engine that gives none at all, as OpenVINO can on ARM."""
     copy = shutil.copytree(directory, tmp_path / "model")
     (copy / "labels.tsv").write_text(LABELS + "horse\n", "utf-8")
     with pytest.raises(ValueError, match=r"gives 5 probabilities .* for 6 labels"), loaded(copy):

@@ -21,6 +21,7 @@ from pathlib import Path
 from scripts import ROOT
 from scripts.development import pip
 from scripts.development.environment import Environment, OtherPython
+from scripts.serving import processor
 
 SERVING = "requirements.txt"
 BUILDING = "requirements-build.txt"
@@ -39,6 +40,7 @@ NAMES = {
     "requirements-bench.txt": "what benchmarks need",
     "requirements-acme.txt": "the client for certificates",
 }
+GLIBC = {"x86_64": (2, 31), "aarch64": (2, 35)}  # for the wheels of Envoy and of OpenVINO
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CPU_INDEX_LIMIT = 15  # s: for one small page
 CUDA = 9_000  # MB: downloads and libraries of the CUDA build
@@ -111,11 +113,15 @@ def check_machine() -> None:
             "this runs on Linux alone. On macOS use a Linux container or virtual machine, on "
             "Windows WSL (wsl --install)"
         )
+    if lack := processor.here().lack:
+        raise Refused(lack)
     libc, version = platform.libc_ver()
-    if libc != "glibc" or tuple(map(int, version.split(".")[:2])) < (2, 31):
+    least = GLIBC.get(platform.machine(), (2, 31))
+    if libc != "glibc" or tuple(map(int, version.split(".")[:2])) < least:
         raise Refused(
-            f"glibc 2.31 or later is needed, and here is {libc or 'another C library'} {version}. "
-            "Debian 11, Ubuntu 20.04, RHEL 9 and whatever is newer have it"
+            "glibc {}.{} or later is needed, ".format(*least)
+            + f"and here is {libc or 'another C library'} {version}. "
+            "Debian 12, Ubuntu 22.04 and whatever is newer have it"
         )
     if importlib.util.find_spec("ensurepip") is None:
         version = "{}.{}".format(*sys.version_info)

@@ -117,7 +117,7 @@ model_store/.recipe-%: FORCE
 FORCE:
 precision = PRECISION=$(lastword $(subst -, ,$(1)))
 
-.PHONY: check quick-tests test test-all lint format
+.PHONY: check quick-tests test test-all test-fresh lint format
 check: checked-names .venv/.installed-dev model_store/resnet18-fp32.mar ## style, types, and every test that needs no started service or browser
 	@$(MAKE) --no-print-directory -j2 --output-sync lint quick-tests
 
@@ -133,6 +133,9 @@ test-all: checked-names test soak ## the same for longer: large pictures for a m
 	SECONDS_OF_LARGE_PICTURES=60 SECONDS_OF_READINESS=60 $(RUN) pytest -s -m 'long or not long' -k 'large_pictures or flips'
 	$(RUN) pytest -s -m long -k 'not large_pictures'
 	$(RUN) tests.handler.fuzz --inputs 200000
+
+test-fresh: checked-names ## try the README's commands on a minimal Debian 12 and 13, as an ordinary user of them (needs root)
+	@$(EARLY) scripts.development.fresh_machine $(ARGS)
 
 .PHONY: bench
 bench: checked-for-work checked-for-packaging .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## compare the service with a bare loop and other servers (FULL=1: more connections)

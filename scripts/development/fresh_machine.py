@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("--mirror", help="Debian's packages (default: where this machine's apt is)")
     parser.add_argument("--keep", action="store_true", help="keep the trees, to look into them")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was made is removed
     try:
         check_this_machine()
         mirror = options.mirror or machine.debian_mirror()

@@ -19,6 +19,7 @@ from scripts.serving.archives import model_of
 from scripts.serving.bounds import GATEWAY_CHECK, READY, WRITE_AGAIN
 from scripts.serving.exporter import Exporter
 from scripts.serving.gateway import Gateway
+from scripts.serving.notify import notify
 from scripts.serving.ports import Claims
 from scripts.serving.process import RENEW, STOPPING, GaveUp, Process, birth
 from scripts.serving.readiness import Readiness
@@ -162,8 +163,9 @@ class Supervisor:
         await self.torchserve.archive_classes()
 
     def say(self, status: Status, reason: str | None = None) -> None:
-        """Write down how it stands."""
+        """Write down how it stands, and tell who started it."""
         self._status = status
+        notify(status)
         pids = [process.pid for process in self.processes.values() if process.pid]
         state = State(
             status=status,

@@ -6,10 +6,10 @@ NUMBER = re.compile(r"\d+\.\d+")
 
 
 def commands(readme: str) -> list[str]:
-    """Those of the README's first section with commands, in its order, without comments."""
+    """Those of the section Two commands, in its order, and what it says to install before each."""
     section = readme.partition("\n## Two commands\n")[2].partition("\n## ")[0]
-    lines = re.findall(r"^    (.+)$", section, re.MULTILINE)
-    return [re.sub(r"\s+#.*", "", line) for line in lines]
+    found = re.findall(r"^    (.+)$|`((?:apt|apt-get) install [^`]+)`", section, re.MULTILINE)
+    return ["".join(either) for either in found]
 
 
 def examples(readme: str) -> list[tuple[str, str]]:

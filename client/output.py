@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -24,6 +25,10 @@ Result = tuple[str, list[Item] | ServiceError]  # the file, and what became of i
 COLUMNS = ("class", "class_zh", "class_id", "wnid", "confidence")
 # A spreadsheet takes text that begins like this for a formula and would run it.
 FORMULA = re.compile(r"[=+\-@\t\r].", re.DOTALL)
+
+# tqdm's own lock would be one between processes too: Python 3.14 starts a process that watches over
+# it, and complains where ours ends at once.
+tqdm.set_lock(threading.RLock())
 
 JOINERS = "\u200c\u200d"
 

@@ -162,3 +162,12 @@ def test_any_name_in_any_locale(format: str | None, locale: str, tmp_path: Path)
     else:
         lines = done.stdout.decode("utf-8" if "UTF" in locale or locale == "C" else "ascii")
         assert len(lines.splitlines()) == 2 * len(NAMES) + 2
+
+
+def test_no_lock_between_processes_is_made() -> None:
+    """From Python 3.14 on it brings a process of its own, with words of its own at the end."""
+    check = (
+        "import sys; from client.output import tqdm; tqdm.write(''); "
+        "sys.exit('multiprocessing.synchronize' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", check], cwd=ROOT, timeout=60).returncode == 0

@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,7 +59,7 @@ def main() -> int:
         with (machine.CACHE / "transcript").open("w") as file:
             tries = [Try(suite, mirror, options.keep, file) for suite in options.suites]
             failed = [one.suite for one in tries if not one.succeeds()]
-    except Failed as error:
+    except (Failed, OSError, subprocess.SubprocessError) as error:
         print(f"fresh machine: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -112,10 +111,9 @@ class Try:
     def all_steps(self, log: TextIO) -> None:
         """Raises Failed."""
         base = self.step("minimal Debian", lambda: machine.base(self.suite, self.mirror, log))
-        self.step("unpack it", lambda: unpack(base, self.tree))
+        self.step("its user, who has the checkout", lambda: furnish(base, self.tree))
         beside = {SHARED.resolve(): HOME / "shared"} if SHARED.is_dir() else {}
         with machine.started(self.tree, beside | machine.local_indexes(), log) as fresh:
-            self.step("its user and the checkout", lambda: furnish(fresh))
             update = ("apt-get", "-qq", "update")
             self.step("apt-get update", lambda: fresh.run(*update, bound=PACKAGES, root=True))
             for command in commands(self.readme):
@@ -199,35 +197,21 @@ def port() -> int:
     return PORT
 
 
-def unpack(base: Path, tree: Path) -> None:
+def furnish(base: Path, tree: Path) -> None:
+    """The tree, with a user who has downloaded this checkout."""
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir()
     subprocess.run(["tar", "--numeric-owner", "-C", str(tree), "-xpf", str(base)], check=True)
-
-
-def furnish(fresh: Machine) -> None:
-    """Raises Failed."""
-    machine.take_over(fresh)
-    useradd = (
-        "useradd",
-        "--uid",
-        str(machine.UID),
-        "--home-dir",
-        str(HOME),
-        "--shell",
-        "/bin/bash",
-    )
-    fresh.run(*useradd, USER, bound=EXAMPLE, root=True)
-    # A user's checkout under sudo is one that git does not trust by itself.
+    machine.take_over(tree)
+    # Under sudo the checkout is another user's, which git does not trust by itself.
     archive = ["git", "-c", f"safe.directory={ROOT}", "archive", "HEAD"]
-    checkout = fresh.tree / CHECKOUT.relative_to("/")
+    checkout = tree / CHECKOUT.relative_to("/")
+    checkout.mkdir(parents=True)
     with TemporaryFile() as file:
         subprocess.run(archive, cwd=ROOT, stdout=file, check=True)
         file.seek(0)
-        with tarfile.open(fileobj=file) as packed:
-            packed.extractall(checkout, filter="tar")
-    own = f"chown {USER}: {HOME} {HOME}/.cache && chown -R {USER}: {CHECKOUT}"
-    fresh.run("sh", "-c", own, bound=EXAMPLE, root=True)
+        subprocess.run(["tar", "-C", str(checkout), "-x"], stdin=file, check=True)
+    machine.make_user(tree)
 
 
 def in_checkout(fresh: Machine, line: str, bound: float) -> str:

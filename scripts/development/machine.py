@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import TextIO
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "resnet18-fresh-machine")
 USER, UID = "fresh", 1000
@@ -76,7 +76,7 @@ class Machine:
 
     tree: Path
     namespaces: Path  # /proc/PID/ns of the process that made them
-    log: IO[str]
+    log: TextIO
 
     def command(self, *words: str, root: bool = False) -> list[str]:
         inside = [f"--mount={self.namespaces / 'mnt'}"]
@@ -117,15 +117,6 @@ class Machine:
             text.seek(begin)
             return text.read()
 
-    def put(self, file: Path, to: Path) -> None:
-        """A file or folder of ours, where it is there, and as everybody may read it."""
-        target = self.tree / to.relative_to("/")
-        if file.is_dir():
-            shutil.copytree(file, target, dirs_exist_ok=True)
-        elif file.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-
 
 def missing_tools() -> list[str]:
     """Debian packages."""
@@ -141,7 +132,7 @@ def debian_mirror() -> str:
     return sites[0]
 
 
-def base(suite: str, mirror: str, log: IO[str]) -> Path:
+def base(suite: str, mirror: str, log: TextIO) -> Path:
     """The packed tree, made where there is none of late. Raises Failed."""
     packed = CACHE / f"{suite}.tar"
     if packed.exists() and time.time() - packed.stat().st_mtime < BASE_AGE:
@@ -165,7 +156,7 @@ def base(suite: str, mirror: str, log: IO[str]) -> Path:
 
 
 @contextmanager
-def started(tree: Path, beside: Mapping[Path, Path], log: IO[str]) -> Iterator[Machine]:
+def started(tree: Path, beside: Mapping[Path, Path], log: TextIO) -> Iterator[Machine]:
     """A machine of that tree, until the block ends or we do.
 
     beside: folders of this machine, and where that one shows them, read-only. Raises Failed.
@@ -193,14 +184,31 @@ def started(tree: Path, beside: Mapping[Path, Path], log: IO[str]) -> Iterator[M
             init.kill()
 
 
-def take_over(machine: Machine) -> None:
-    for path in TAKEN_OVER:
-        machine.put(Path("/", path), Path("/", path))
-    for path in (Path(".config/pip/pip.conf"), Path(".pip/pip.conf")):
-        machine.put(Path.home() / path, HOME / path)
+def take_over(tree: Path) -> None:
+    """From this machine: how the network is reached."""
+    places = {Path("/", path): Path("/", path) for path in TAKEN_OVER}
+    places |= {
+        Path.home() / path: HOME / path for path in (".config/pip/pip.conf", ".pip/pip.conf")
+    }
+    for source, place in places.items():
+        target = tree / place.relative_to("/")
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        elif source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
     apt = subprocess.run(["apt-config", "dump"], check=True, stdout=subprocess.PIPE, text=True)
     reached = re.findall(r"^Acquire::(?:https?|Check)\b.*;$", apt.stdout, re.MULTILINE)
-    Path(machine.tree, "etc/apt/apt.conf.d/90machine").write_text("\n".join([*reached, ""]))
+    Path(tree, "etc/apt/apt.conf.d/90machine").write_text("\n".join([*reached, ""]))
+
+
+def make_user(tree: Path) -> None:
+    """What is in the home there becomes the user's."""
+    home = f"--home-dir {HOME} --shell /bin/bash"
+    script = f"useradd --uid {UID} {home} {USER}; mkdir -p {HOME}/.cache; chown -R {USER}: {HOME}"
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    command = ["chroot", str(tree), "sh", "-ec", script]
+    subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
 
 
 def local_indexes() -> dict[Path, Path]:

@@ -5,8 +5,8 @@ it is imported when something uses it, not before. Without torch a worker starts
 less than half the memory. (importlib's LazyLoader does not serve: in Python 3.11 a plain
 `import torch` of what is already lazy loads it.)
 
-openvino imports its converter of models, which takes 8 MB and as long as all the rest of it, and
-reports every start to Intel by way of Google; it does without where that can't be imported.
+openvino imports its converter of models, which takes 8 MB and as long as all the rest of it; it
+does without where that can't be imported.
 """
 
 import importlib

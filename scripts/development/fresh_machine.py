@@ -134,7 +134,8 @@ class Try:
                 self.step("make check", lambda: in_checkout(fresh, "make check", CHECK))
                 find = ".venv/bin/python -m scripts.development.find_tools chromium"
                 self.step("Chromium", lambda: in_checkout(fresh, find, TESTS))
-                tests = " ".join([".venv/bin/python -m pytest -q -m started", *MAIN_JOB])
+                marks = "'started and not long and not undisturbed'"
+                tests = " ".join([f".venv/bin/python -m pytest -q -m {marks}", *MAIN_JOB])
                 self.step("tests of the main job", lambda: in_checkout(fresh, tests, TESTS))
             case _:
                 raise Failed(f"{command}: what it does there is not known here")

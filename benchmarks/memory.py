@@ -1,8 +1,9 @@
-"""Where the memory of the running service is: python -m benchmarks.memory
+"""Where the memory of this checkout's running service is.
 
 A Markdown table of MB (PSS: what n processes share counts as 1/n), by process and kind.
 """
 
+import argparse
 import re
 import subprocess
 from collections import Counter
@@ -22,6 +23,7 @@ HEAP = re.compile(r"\[0x([0-9a-f]+), 0x[0-9a-f]+, 0x([0-9a-f]+)\)")
 
 
 def main() -> None:
+    argparse.ArgumentParser("python -m benchmarks.memory", description=__doc__).parse_args()
     state = RunDirectory(DEFAULT).running_state()
     if state is None:
         raise SystemExit("no service runs in this checkout. Start one: make start")

@@ -201,8 +201,8 @@ def cpu_index(environment: Environment, pinned: list[str]) -> str | None:
         return CPU_INDEX
     print(
         f"setup: {CPU_INDEX} can't be reached; the default index brings the CUDA build of torch: "
-        "about 3 GB more to download and 4 GB more on disk that nothing here uses. Another index "
-        "of CPU builds: TORCH_INDEX=…",
+        "2.6 GB more to download and 4 GB more on disk that nothing here uses. Another index of "
+        "CPU builds: TORCH_INDEX=…",
         flush=True,
     )
     check_disk(environment.directory, CUDA)

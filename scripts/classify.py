@@ -8,6 +8,12 @@ from pathlib import Path
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing to say while modules load
 
+from scripts import ROOT
+from scripts.serving.utf8 import in_utf8_mode
+
+if __name__ == "__main__" and not str(ROOT).isascii():
+    in_utf8_mode()  # the pictures' names keep the locale's encoding elsewhere
+
 from client.classify import arguments, main
 from client.errors import ServiceError
 from client.output import complain

@@ -2,9 +2,10 @@
 
 import sys
 
-from scripts.operating.trace import main
 from scripts.serving.utf8 import in_utf8_mode
 
 if __name__ == "__main__":
     in_utf8_mode()
+    from scripts.operating.trace import main
+
     sys.exit(main())

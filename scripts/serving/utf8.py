@@ -10,6 +10,7 @@ ON = {"PYTHONUTF8": "1"}
 def in_utf8_mode() -> None:
     """Start this command again where Python takes a path's bytes for another encoding than UTF-8.
 
+    Before anything else is imported: from such a path Python 3.12 loads no module written in C.
     What it prints keeps the terminal's encoding, and has escapes for what that does not know.
     """
     if sys.getfilesystemencoding() != "utf-8" and not ON.items() <= os.environ.items():

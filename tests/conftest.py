@@ -42,8 +42,11 @@ STARTED = {
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if STARTED & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if STARTED & fixtures:
             item.add_marker("started")
+        if "int8_archive" in fixtures:
+            item.add_marker("slow")  # `make check` builds the other one alone
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -28,10 +28,10 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode)
     ids=["IPv6 alone", "no loopback"],
 )
 def test_a_machine_that_does_not_reach_itself(
-    change: str, host: str, int8_archive: Path, tmp_path: Path
+    change: str, host: str, archive: Path, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "scripts.service", "serve", "--host", host]
-    command += ["--run-directory", str(tmp_path / "run"), "--archive", str(int8_archive)]
+    command += ["--run-directory", str(tmp_path / "run"), "--archive", str(archive)]
     done = subprocess.run(
         isolated([sys.executable, "-c", WITHOUT.format(change), *command]),
         cwd=ROOT,

@@ -152,8 +152,8 @@ def _classify(
         with tqdm(total=len(paths), unit="picture", disable=quiet) as progress:
             write(writer.header())
             for result in _in_order(pool, work, paths):
+                tally.done += 1
                 write(writer.text(result))
-                tally.done += 1  # whoever stops it here has the answer
                 progress.update()
                 outcome = result[1]
                 if isinstance(outcome, ServiceError):

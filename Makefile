@@ -53,7 +53,7 @@ help: checked-names ## show this help
 	@$(EARLY) scripts.development.variables help
 
 .PHONY: checked-for-serving checked-for-packaging checked-for-work checked-names
-checked-for-serving: ; $(call check,serving packaging)
+checked-for-serving: ; $(call check,serving packaging$(if $(BUILT),, archive))
 checked-for-packaging: ; $(call check,packaging)
 checked-for-work: ; $(call check,work)
 checked-names: ; $(call check,)

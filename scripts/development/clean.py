@@ -7,10 +7,11 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from scripts import ROOT
-from scripts.serving.run_directory import RunDirectory
+from scripts.serving.run_directory import DEFAULT, RunDirectory
 
 RECIPE = ".recipe-"  # make writes one for each archive that it builds
 RUN = ROOT / ".run"  # one of RUN_DIRECTORY may have others' files in it
@@ -22,7 +23,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="also the virtual environment, .venv")
     with_environment = parser.parse_args().all
-    if RunDirectory(RUN).is_running():
+    runs = RunDirectory(RUN).is_running() or RunDirectory(DEFAULT).is_running()
+    if runs or (with_environment and in_use(ROOT / ".venv")):
         print("The service is running: make stop first", file=sys.stderr)
         return 1
     paths = [path for path in ours(with_environment) if path.exists() or path.is_symlink()]
@@ -30,7 +32,18 @@ def main() -> int:
         remove(path)
     shown = [path for path in paths if path.name != "__pycache__"]
     print("\n".join(f"removed {path.relative_to(ROOT)}" for path in shown) or "Nothing to remove")
+    if DEFAULT != RUN and DEFAULT.exists():
+        print(f"{DEFAULT} stays: it may have other files as well")
     return 0
+
+
+def in_use(environment: Path) -> bool:
+    """Whether a service runs from it, wherever its run directory is: Java and Envoy are in it."""
+    for program in Path("/proc").glob("[0-9]*/exe"):
+        with suppress(OSError):  # another user's; one that has just ended
+            if environment.resolve() in program.readlink().parents:
+                return True
+    return False
 
 
 def ours(with_environment: bool) -> Iterator[Path]:

@@ -38,7 +38,8 @@ class Environment:
 
     @staticmethod
     def _run(*command: object) -> None:
-        subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
+        words = [str(word) for word in command]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def _says(self, code: str) -> str | None:
         try:

@@ -123,7 +123,7 @@ def install(environment: Environment, what: str, *arguments: str) -> None:
 def sentence(what: str, said: str, log: Path) -> str:
     errors = [line for line in said.splitlines() if line.startswith("ERROR")] or said.splitlines()
     todo = next((words for pattern, words in FAILURES.items() if re.search(pattern, said)), None)
-    advice = todo or f"pip says: {errors[0] if errors else 'nothing'}"
+    advice = todo or f"pip says: {errors[0].rstrip('.') if errors else 'nothing'}"
     return f"{what} could not be installed: {advice}. All of what pip said is in {log}"
 
 

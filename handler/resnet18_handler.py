@@ -5,7 +5,6 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from handler.request import (
     read,
 )
 from handler.resizing import CROP
+from handler.team import Team
 from handler.timing import Timing, server_timing
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class ResNet18Handler:
         threads = int(os.environ.get("THREADS") or len(os.sched_getaffinity(0)))
         self.engine = engines.load(self.card["engine"], directory, threads)
         self.quarantine = Quarantine(directory / "quarantine")
-        self.decoders = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self.decoders = Team(threads, "decode")
         self.warm_up()
         logger.info(
             "Ready on cpu with %d threads: precision %s, engine %s, weights %s (sha256 %s), "
@@ -142,8 +142,9 @@ class ResNet18Handler:
                 return payload
             return prepare(request, payload, self.preprocessor, self.top_k, len(self.labels))
 
-        parallel = self.decoders.map if len(pairs) > 1 else map
-        return list(parallel(prepared, pairs))
+        if len(pairs) == 1:
+            return [prepared(pairs[0])]
+        return self.decoders.map(prepared, pairs, cost=lambda pair: file_size(pair[1]))
 
     def inference(self, prepared: Sequence[Prepared | RequestError]) -> list[Result]:
         """Each picture classified; errors stay as they are."""
@@ -204,3 +205,8 @@ class ResNet18Handler:
             )
         if len(counted) < len(requests):
             self.metrics.readiness_probes(len(requests) - len(counted))
+
+
+def file_size(payload: Payload | RequestError) -> int:
+    """Bytes: what a picture's decoding takes goes by them."""
+    return len(payload.picture) if isinstance(payload, Payload) else 0

@@ -1,6 +1,5 @@
 """ncnn on CPU: Winograd convolutions take a quarter less time than direct ones."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from handler.engines.engine import Floats
 from handler.resizing import CROP, Pixels
+from handler.team import Team
 
 PARAM = "network.ncnn.param"
 BIN = "network.ncnn.bin"
@@ -32,7 +32,7 @@ class Ncnn:
         ):
             raise ValueError(f"ncnn can't read {PARAM} and {BIN} in {directory}")
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, "ncnn", initializer=_single_threaded)
+        self._team = Team(threads, "ncnn", _single_threaded)
 
     def _configure(self, options: Any) -> None:
         # Left to itself ncnn computes in 16 bits where the processor can.
@@ -45,7 +45,7 @@ class Ncnn:
         count = len(pictures)
         # One left over when all threads have had the same number gets all of them.
         parallel = count - (count % self._threads == 1)
-        results = [*self._pool.map(self._infer_one, pictures[:parallel])]
+        results = self._team.map(self._infer_one, list(pictures[:parallel]))
         results += map(self._infer_one, pictures[parallel:])
         probabilities, feature_maps = zip(*results, strict=True)
         return np.stack(probabilities), np.stack(feature_maps)

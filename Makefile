@@ -137,10 +137,17 @@ test-all: checked-names test soak ## the same for longer: large pictures for a m
 test-fresh: checked-names ## try the README's commands on a minimal Debian 12 and 13, as an ordinary user of them (needs root)
 	@$(EARLY) scripts.development.fresh_machine $(ARGS)
 
-.PHONY: bench
-bench: checked-for-work checked-for-packaging .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar ## compare the service with a bare loop and other servers (FULL=1: more connections)
+.PHONY: bench bench-quick bench-ready
+bench: bench-ready ## compare the service with a bare loop and other servers (FULL=1: more connections)
+	$(RUN) benchmarks.run $(call if_on,$(FULL),--full) $(MEASURED_WITH)
+
+bench-quick: bench-ready ## the ratios that count, in six minutes; fails where one misses what is required
+	@$(RUN) benchmarks.quick $(MEASURED_WITH)
+
+MEASURED_WITH = $(if $(WEIGHTS),--weights "$$WEIGHTS") $(PICTURES)
+bench-ready: checked-for-work checked-for-packaging .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar
 	@command -v wrk > /dev/null || { echo 'bench needs wrk: apt-get install wrk' >&2; exit 1; }
-	$(RUN) benchmarks.run $(call if_on,$(FULL),--full) $(if $(WEIGHTS),--weights "$$WEIGHTS") $(PICTURES)
+	@$(RUN) benchmarks.rivals.triton.environment
 
 .PHONY: soak
 soak: checked-for-work checked-for-packaging .venv/.installed-bench $(BUILT) ## mixed traffic for MINUTES=30; fails if memory or another measure rises
@@ -168,8 +175,9 @@ format: checked-names .venv/.installed-dev ## format the sources
 clean: checked-names ## remove what was built and written: archives, logs, run directory; never what is yours
 	@$(EARLY) scripts.development.clean
 
-clean-all: checked-names ## the same, and .venv
+clean-all: checked-names ## the same, and the environments: .venv, Triton's
 	@$(EARLY) scripts.development.clean --all
+	@rm -rf .venv-triton
 
 SET_UP = $(if $(filter command environment,$(firstword $(origin PYTHON))),$(PYTHON),$(or $(OWN),$(PYTHON))) -m scripts.set_up
 

@@ -1,19 +1,21 @@
 """The bare processor: decode, resize and classify in a loop, with no server around it.
 
-Pillow and the archive's own engine, in one process per core, each with one thread: what a program
-with the pictures in memory and nobody to answer to could reach.
+Pillow and the archive's own graph, in one process per core, each with one thread: what a program
+with the pictures in memory and nobody to answer to could reach. Of the engines that give the same
+answers, and of batches of 1 and 8, whichever is fastest here.
 """
 
 import io
+import itertools
 import json
 import multiprocessing
 import statistics
-import tempfile
 import time
-import zipfile
 from collections.abc import Sequence
+from functools import cache
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -22,6 +24,20 @@ from handler import engines
 from handler.labels import read_labels
 from handler.ranking import rank
 from handler.resizing import CROP, Pixels, crop_box
+
+FILES = {"ncnn": "network.ncnn.param", "openvino": "network.xml"}  # what an engine reads
+TRIAL = 1.0  # seconds for each way
+BARRIER_LIMIT = 60  # seconds
+
+
+class Way(NamedTuple):
+    engine: str
+    batch: int
+
+
+class Speed(NamedTuple):
+    throughput: float  # pictures a second
+    cpu_ms: float  # a picture
 
 
 def pillow_input(data: bytes) -> Pixels:
@@ -34,61 +50,117 @@ def pillow_input(data: bytes) -> Pixels:
 class Loop:
     """Pictures to answers, a batch at a time."""
 
-    def __init__(self, archive: Path, threads: int) -> None:
-        with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(archive) as contents:
-            contents.extractall(scratch)
-            directory = Path(scratch)
-            card = json.loads((directory / "model_card.json").read_text("utf-8"))
-            self.labels = read_labels(directory / "labels.tsv")
-            self.engine = engines.load(card["engine"], directory, threads)
+    def __init__(self, directory: Path, threads: int, engine: str | None = None) -> None:
+        """directory: an archive's contents."""
+        self.labels = read_labels(directory / "labels.tsv")
+        self.engine = engines.load(engine or own_engine(directory), directory, threads)
 
     def classify(self, batch: Sequence[bytes]) -> list[str]:
-        pictures = np.stack([pillow_input(data) for data in batch])
+        return self.answers(np.stack([pillow_input(data) for data in batch]))
+
+    def answers(self, pictures: Pixels) -> list[str]:
         probabilities, _ = self.engine.infer(pictures)
         return [json.dumps(rank(row, self.labels, 3)) for row in probabilities]
 
 
-def throughput(archive: Path, pictures: Sequence[Path], seconds: float, cores: int) -> float:
-    """Pictures a second of one single-threaded process a core; of batches of 1 and 8 the better."""
-    return max(_throughput(archive, pictures, seconds / 2, cores, batch) for batch in (1, 8))
+def own_engine(directory: Path) -> str:
+    return str(json.loads((directory / "model_card.json").read_text("utf-8"))["engine"])
 
 
-def _throughput(
-    archive: Path, pictures: Sequence[Path], seconds: float, cores: int, batch: int
-) -> float:
-    spawn = multiprocessing.get_context("spawn")
-    ready = spawn.Barrier(cores)
-    with spawn.Pool(cores, _set_up, (archive, list(pictures), seconds, batch, ready)) as pool:
-        return sum(pool.map(_work, range(cores), chunksize=1))
+def add_exact_engines(directory: Path, weights: Path) -> None:
+    """Let an archive's contents have what every engine needs that is exact in float32."""
+    if not (directory / FILES["openvino"]).exists():
+        from scripts.packaging.export_openvino import export
+        from scripts.packaging.reference import load_reference
+
+        export(load_reference(weights), directory)
 
 
-def _set_up(
-    archive: Path, pictures: list[Path], seconds: float, batch: int, ready: Barrier
-) -> None:
-    global _task
-    _task = (Loop(archive, 1), [path.read_bytes() for path in pictures], seconds, batch, ready)
+class Bare:
+    """Processes that have their networks loaded, and wait; to be closed."""
+
+    def __init__(self, unpacked: dict[str, Path], pictures: Sequence[Path], cores: int) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.unpacked, self.cores = unpacked, cores
+        self.pool = spawn.Pool(cores, _set_up, (list(pictures), spawn.Barrier(cores)))
+        self.ways: dict[str, Way] = {}
+        self.lone_engines: dict[str, str] = {}
+        for precision, directory in unpacked.items():
+            found = [name for name, file in FILES.items() if (directory / file).exists()]
+            ways = [Way(*each) for each in itertools.product(found, (1, 8))]
+            self.ways[precision] = max(
+                ways, key=lambda way: self._throughput(precision, way, TRIAL, cores).throughput
+            )
+            self.lone_engines[precision] = (
+                min(found, key=lambda name: self._lone(precision, name, TRIAL))
+                if len(found) > 1
+                else found[0]
+            )
+
+    def __enter__(self) -> "Bare":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.terminate()
+        self.pool.join()
+
+    def throughput(self, precision: str, seconds: float, processes: int | None = None) -> Speed:
+        """Of one single-threaded process a core."""
+        way = self.ways[precision]
+        return self._throughput(precision, way, seconds, processes or self.cores)
+
+    def lone(self, precision: str, seconds: float) -> float:
+        """Median milliseconds for one picture after the other, the engine on all cores."""
+        return self._lone(precision, self.lone_engines[precision], seconds)
+
+    def _throughput(self, precision: str, way: Way, seconds: float, processes: int) -> Speed:
+        directory = self.unpacked[precision]
+        together = processes == self.cores
+        tasks = [(directory, way, seconds, number, together) for number in range(processes)]
+        done, cpu, rates = zip(*self.pool.starmap(_work, tasks, chunksize=1), strict=True)
+        return Speed(sum(rates), sum(cpu) / sum(done) * 1e3)
+
+    def _lone(self, precision: str, engine: str, seconds: float) -> float:
+        return self.pool.apply(_lone, (self.unpacked[precision], engine, seconds, self.cores))
 
 
-def _work(number: int) -> float:
-    loop, pictures, seconds, batch, ready = _task
-    loop.classify(pictures[:batch])
-    ready.wait(60)
-    done, start = 0, time.perf_counter()
+_pictures: list[bytes]
+_ready: Barrier
+
+
+def _set_up(paths: list[Path], ready: Barrier) -> None:
+    global _pictures, _ready
+    _pictures, _ready = [path.read_bytes() for path in paths], ready
+
+
+@cache
+def _loop(directory: Path, engine: str, threads: int) -> Loop:
+    loop = Loop(directory, threads, engine)
+    loop.classify(_pictures[:8])
+    return loop
+
+
+def _work(
+    directory: Path, way: Way, seconds: float, number: int, together: bool
+) -> tuple[int, float, float]:
+    """Pictures, seconds of CPU, and pictures a second."""
+    loop = _loop(directory, way.engine, 1)
+    loop.classify(_pictures[: way.batch])
+    if together:
+        _ready.wait(BARRIER_LIMIT)
+    done, start, cpu = 0, time.perf_counter(), time.process_time()
     while (elapsed := time.perf_counter() - start) < seconds:
         first = number * 17 + done
-        loop.classify([pictures[(first + i) % len(pictures)] for i in range(batch)])
-        done += batch
-    return done / elapsed
+        loop.classify([_pictures[(first + i) % len(_pictures)] for i in range(way.batch)])
+        done += way.batch
+    return done, time.process_time() - cpu, done / elapsed
 
 
-def lone(archive: Path, pictures: Sequence[Path], seconds: float, cores: int) -> float:
-    """Median milliseconds for one picture after the other, the engine on all cores."""
-    loop = Loop(archive, cores)
-    data = [path.read_bytes() for path in pictures]
-    loop.classify(data[:1])
+def _lone(directory: Path, engine: str, seconds: float, cores: int) -> float:
+    loop = _loop(directory, engine, cores)
     times: list[float] = []
     end = time.perf_counter() + seconds
     while (start := time.perf_counter()) < end:
-        loop.classify([data[len(times) % len(data)]])
+        loop.classify([_pictures[len(times) % len(_pictures)]])
         times.append((time.perf_counter() - start) * 1e3)
     return statistics.median(times)

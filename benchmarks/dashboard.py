@@ -24,8 +24,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from tqdm import tqdm
 
+from benchmarks.inputs import colour_jpegs
 from benchmarks.monitored import MONITORING, Prometheus, watching
-from benchmarks.run import colour_jpegs
 from benchmarks.soak import Clients
 from scripts import ROOT
 from scripts.serving.management import Management, running

@@ -6,8 +6,26 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import requests
 
 SCRIPT = Path(__file__).with_name("pictures.lua")
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where a server takes pictures, and how."""
+
+    url: str
+    header: str = ""  # one more: "Name: value"
+    form: bool = False  # in a multipart form alone
+
+    def post(self, picture: bytes, timeout: float) -> requests.Response:
+        name, _, value = self.header.partition(": ")
+        body: dict[str, Any] = {"files": {"data": picture}} if self.form else {"data": picture}
+        headers = {name: value} if name else {}
+        return requests.post(self.url, headers=headers, timeout=timeout, **body)
 
 
 @dataclass(frozen=True)
@@ -32,13 +50,7 @@ class Load:
 
 
 def drive(
-    url: str,
-    connections: int,
-    seconds: int,
-    pictures: Sequence[Path],
-    authorization: str = "",
-    form: bool = False,
-    timeout: int = 60,
+    door: Door, connections: int, seconds: int, pictures: Sequence[Path], timeout: int = 60
 ) -> Load:
     """Send pictures for that many seconds. Raises RuntimeError where wrk fails."""
     command = [
@@ -48,8 +60,8 @@ def drive(
         *("--duration", f"{seconds}s"),
         *("--timeout", f"{timeout}s"),
         *("--script", str(SCRIPT)),
-        url,
-        *("--", "form" if form else "raw", authorization, *map(str, pictures)),
+        door.url,
+        *("--", "form" if door.form else "raw", door.header, *map(str, pictures)),
     ]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120)

@@ -1,4 +1,5 @@
--- wrk's side of load.py: wrk -s pictures.lua URL -- raw|form AUTHORIZATION FILE...
+-- wrk's side of load.py: wrk -s pictures.lua URL -- raw|form HEADER FILE...
+-- HEADER is one more header, "Name: value", or empty.
 -- Each connection sends the files one after the other, each thread from another one on. The whole
 -- requests are made beforehand, so that wrk takes little from the cores it measures.
 
@@ -20,8 +21,9 @@ function init(args)
     before = '--frontier\r\nContent-Disposition: form-data; name="data"; filename="a.jpg"\r\n\r\n'
     after = "\r\n--frontier--\r\n"
   end
-  if args[2] ~= "" then
-    headers["Authorization"] = args[2]
+  local name, value = args[2]:match("^(.-): *(.*)$")
+  if name then
+    headers[name] = value
   end
   for i = 3, #args do
     local file = assert(io.open(args[i], "rb"))

@@ -15,7 +15,9 @@ from benchmarks.report import grouped, median
 COLOURS = {
     "ours int8": "#0072B2",
     "ours fp32": "#56B4E9",
+    "triton int8": "#000000",
     "litserve int8": "#D55E00",
+    "fastapi int8": "#E69F00",
     "flask": "#009E73",
     "stock": "#CC79A7",
 }
@@ -45,39 +47,44 @@ def soak(results: dict[str, Any], path: Path) -> None:
 
 
 def write(results: dict[str, Any], directory: Path) -> None:
-    throughput(results, directory / "throughput.png")
     latency(results, directory / "latency.png")
     picture_size(results, directory / "picture_size.png")
     cores(results, directory / "cores.png")
 
 
-def throughput(results: dict[str, Any], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for target, colour in COLOURS.items():
-        door = "gateway" if target.startswith("ours") else "direct"
-        points = {
-            connections: [run["throughput"] for run in runs]
-            for (name, way, connections), runs in grouped(results["runs"]).items()
-            if (name, way) == (target, door)
-        }
-        if not points:
-            continue
-        middle = [statistics.median(values) for values in points.values()]
-        low = [m - min(values) for m, values in zip(middle, points.values(), strict=True)]
-        high = [max(values) - m for m, values in zip(middle, points.values(), strict=True)]
-        axes.errorbar(
-            list(points), middle, [low, high], color=colour, marker="o", capsize=3, label=target
-        )
-    for precision, style in (("int8", "--"), ("fp32", ":")):
-        bare = statistics.median(each[precision]["throughput"] for each in results["bare"])
-        axes.axhline(bare, color="grey", linestyle=style, label=f"bare loop {precision}")
-    axes.set(xscale="log", xlabel="connections", ylabel="pictures a second", ylim=(0, None))
-    ticks = sorted({run["connections"] for run in results["runs"]})
-    axes.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
-    axes.minorticks_off()
-    axes.legend(fontsize="small", ncols=2)
+def growth(results: dict[str, Any], path: Path) -> None:
+    """A row a curve: answers a second, and how long they take."""
+    curves = results["curves"]
+    figure, rows = plt.subplots(
+        len(curves), 2, figsize=(9, 3 * len(curves)), layout="constrained", squeeze=False
+    )
+    for (rate, times), (curve, runs) in zip(rows, curves.items(), strict=True):
+        for target in dict.fromkeys(run["target"] for run in runs):
+            own = [run for run in runs if run["target"] == target]
+            places = [run["x"] for run in own]
+            look = {"color": COLOURS[target], "marker": "o", "markersize": 4}
+            rate.plot(places, [run["throughput"] for run in own], label=target, **look)
+            for name, style in (("p50", "-"), ("p99", ":")):
+                label = f"{target}, {name}"
+                times.plot(places, [run[name] for run in own], style, label=label, **look)
+        rate.set(ylabel="pictures a second", ylim=(0, None))
+        times.set(ylabel="milliseconds", yscale="log")
+        ticks = sorted({run["x"] for run in runs})
+        for axes in (rate, times):
+            axes.set(xlabel=curve)
+            if curve != "models":
+                axes.set(xscale="log")
+            axes.set_xticks(ticks, [human(tick) for tick in ticks], fontsize="small")
+            axes.minorticks_off()
+            axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def human(number: int) -> str:
+    if number >= 1_000_000:
+        return f"{number / 1e6:.1f}M"
+    return f"{number / 1e3:.0f}k" if number >= 10_000 else str(number)
 
 
 def latency(results: dict[str, Any], path: Path) -> None:
@@ -90,8 +97,8 @@ def latency(results: dict[str, Any], path: Path) -> None:
     ]
     for i, (target, runs) in enumerate(bars):
         heights = [median(runs, name) for name in names]
-        places = [j + (i - len(bars) / 2 + 0.5) * 0.16 for j in range(len(names))]
-        axes.bar(places, heights, 0.15, color=COLOURS.get(target), label=target)
+        places = [j + (i - len(bars) / 2 + 0.5) * 0.12 for j in range(len(names))]
+        axes.bar(places, heights, 0.11, color=COLOURS.get(target), label=target)
     axes.set(ylabel="milliseconds at 20 connections", yscale="log")
     axes.set_xticks(range(len(names)), ["p50", "p95", "p99", "slowest"])
     axes.legend(fontsize="small")

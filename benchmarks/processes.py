@@ -1,32 +1,66 @@
 """What a server's processes cost, from /proc."""
 
+import os
+import time
 from dataclasses import dataclass
 
 import psutil
 
+ROLES = {"java": "TorchServe", "envoy": "gateway", "tritonserver": "Triton"}
+
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a process and all its descendants."""
+    """Of a process and all its descendants, by role; and what the cores did."""
 
-    cpu_seconds: float
+    seconds: float  # monotonic clock
+    cpu: dict[str, float]  # seconds
+    idle: float  # seconds, of all cores
     pss: int  # bytes: memory, with what is shared by n processes counted as 1/n
 
 
 def cost(pid: int) -> Cost:
-    processes = tree(pid)
-    return Cost(sum(cpu_seconds(process) for process in processes), sum(map(_pss, processes)))
+    now, cpu, idle = time.monotonic(), cpu_seconds(pid), idle_seconds()
+    pss = sum(int(process.memory_full_info().pss) for process in tree(pid))
+    return Cost(now, cpu, idle, pss)
 
 
-def cpu_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def cpu_seconds(pid: int) -> dict[str, float]:
+    """By role."""
+    seconds: dict[str, float] = {}
+    for process in tree(pid):
+        times, name = process.cpu_times(), role(process, pid)
+        seconds[name] = seconds.get(name, 0) + times.user + times.system
+    return seconds
+
+
+def pause(pid: int) -> None:
+    """By SIGSTOP: a server that looks around while it is idle takes nothing from another."""
+    for process in tree(pid):  # the root first, so that it starts no others
+        process.suspend()
+
+
+def resume(pid: int) -> None:
+    for process in tree(pid):
+        process.resume()
+
+
+def role(process: psutil.Process, root: int) -> str:
+    """worker: what computes. The root of several processes is their supervisor."""
+    name = ROLES.get(process.name())
+    has_others = process.pid == root and process.children()
+    return name or ("supervisor" if has_others else "worker")
+
+
+def idle_seconds() -> float:
+    cores = os.sched_getaffinity(0)
+    return sum(
+        float(times.idle + times.iowait)
+        for core, times in enumerate(psutil.cpu_times(percpu=True))
+        if core in cores
+    )
 
 
 def tree(pid: int) -> list[psutil.Process]:
     root = psutil.Process(pid)
     return [root, *root.children(recursive=True)]
-
-
-def _pss(process: psutil.Process) -> int:
-    return int(process.memory_full_info().pss)

@@ -4,20 +4,23 @@ import statistics
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-Side = tuple[str, int, str]  # target, connections, field
+from benchmarks.comparison import BareSide, Results, Side, ratios, spread
 
 Run = dict[str, Any]
+# Of the processes of all servers, and what is left of the cores' time.
+ROLES = ("worker", "TorchServe", "Triton", "gateway", "supervisor", "load generator", "idle")
 
 
-def markdown(results: dict[str, Any]) -> str:
+def markdown(results: Results) -> str:
     machine = results["machine"]
+    note = f", {results['note']}" if "note" in results else ""
     columns = ["what", "connections", "pictures/s", "p50 ms", "p95", "p99", "slowest", "refused"]
     columns += ["failed", "CPU ms/picture", "PSS MB", "start s"]
     lines = [
         "Processor: {processor}, {cores} cores, {instructions}.".format(
             **machine | {"instructions": ", ".join(machine["instructions"])}
         ),
-        f"Weights: {results['weights']['file']}. {results['when'][:10]}.",
+        f"Weights: {results['weights']['file']}. {results['when'][:10]}{note}.",
         f"{len(results['bare'])} rounds, each with freshly started servers: medians, with the",
         "lowest and highest round in brackets.",
         "",
@@ -38,67 +41,67 @@ def markdown(results: dict[str, Any]) -> str:
             f"{median(runs, 'start_seconds'):.1f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "| bare loop, Pillow | all cores, pictures/s | one core | single picture, ms |"]
-    lines += ["| --- | --: | --: | --: |"]
-    for precision in results["bare"][0]:
-        loops = [each[precision] for each in results["bare"]]
-        cells = [
-            spread([loop[name] for loop in loops])
-            for name in ("throughput", "throughput_1_core", "lone_ms")
-        ]
-        lines.append(f"| {precision} | {' | '.join(cells)} |")
+    lines += ["", *bare_table(results), "", *cpu_table(results)]
     lines += ["", "| ratio within the same round | median (lowest-highest) |", "| --- | --: |"]
-    lines += [
-        f"| {name} | {spread(values, 2)} |" for name, values in ratios(results).items() if values
-    ]
+    found = {title: ratios(results, *sides) for title, sides in _comparisons()}
+    lines += [f"| {name} | {spread(values, 2)} |" for name, values in found.items() if values]
     lines += ["", *preprocessing_table(results["preprocessing"]), ""]
     return "\n".join(lines)
 
 
-def ratios(results: dict[str, Any]) -> dict[str, list[float]]:
-    """Each compares two measurements of one round."""
-    rounds = range(1, len(results["bare"]) + 1)
-    runs = {
-        (run["round"], run["target"], run["door"], run["connections"]): run
-        for run in results["runs"]
+def bare_table(results: Results) -> Iterator[str]:
+    yield "| bare loop, Pillow | all cores, pictures/s | one core | single picture, ms |"
+    yield "| --- | --: | --: | --: |"
+    for precision in results["bare"][0]:
+        loops = [each[precision] for each in results["bare"]]
+        names = [*dict.fromkeys(loop.get("engine", "") for loop in loops)]
+        engine = f" ({' or '.join(names)})" if any(names) else ""
+        cells = [
+            spread([loop[name] for loop in loops])
+            for name in ("throughput", "throughput_1_core", "lone_ms")
+        ]
+        yield f"| {precision}{engine} | {' | '.join(cells)} |"
+
+
+def cpu_table(results: Results) -> Iterator[str]:
+    """What the cores did for each picture; nothing for results that do not say."""
+    rows = {
+        f"{target}, {door}": [run["cpu"] for run in runs]
+        for (target, door, connections), runs in grouped(results["runs"]).items()
+        if connections == 20 and "cpu" in runs[0]
     }
-
-    def of(number: int, target: str, connections: int, field: str) -> float | None:
-        door = "gateway" if target.startswith("ours") else "direct"
-        run = runs.get((number, target, door, connections))
-        return float(run[field]) if run else None
-
-    def compare(one: Side, other: Side | tuple[str, str]) -> list[float]:
-        values = []
-        for number in rounds:
-            upper = of(number, *one)
-            lower = (
-                of(number, *other)
-                if len(other) == 3
-                else float(results["bare"][number - 1][other[0]][other[1]])
-            )
-            if upper and lower:
-                values.append(upper / lower)
-        return values
-
-    return {title: compare(*sides) for title, sides in _comparisons()}
+    if not rows:
+        return
+    for precision in results["bare"][0]:
+        loops = [{"worker": each[precision]["cpu_ms"]} for each in results["bare"]]
+        rows[f"bare loop {precision}"] = loops
+    yield "Milliseconds of the cores a picture, at 20 connections:"
+    yield ""
+    yield f"| | {' | '.join(ROLES)} | sum |"
+    yield f"| --- |{' --: |' * (len(ROLES) + 1)}"
+    for name, tables in rows.items():
+        medians = [statistics.median(table.get(role, 0.0) for table in tables) for role in ROLES]
+        cells = [f"{ms:.2f}" if ms else "" for ms in (*medians, sum(medians))]
+        yield f"| {name} | {' | '.join(cells)} |"
 
 
-def _comparisons() -> Iterator[tuple[str, tuple[Side, Side | tuple[str, str]]]]:
-    """Titles, and what is divided by what; a side of the bare loop has no connections."""
-    at_20 = {name: (f"ours {name}", 20, "throughput") for name in ("int8", "fp32")}
+def _comparisons() -> Iterator[tuple[str, tuple[Side, Side | BareSide]]]:
+    """Titles, and what is divided by what."""
+    at_20 = {name: Side(f"ours {name}", 20, "throughput") for name in ("int8", "fp32")}
     for name, side in at_20.items():
-        yield f"{name}, 20 connections, gateway, to the bare loop", (side, (name, "throughput"))
-    for rival in ("flask", "stock", "litserve int8"):
-        yield f"int8, 20 connections, to {rival}", (at_20["int8"], (rival, 20, "throughput"))
-    yield "fp32, 20 connections, to flask", (at_20["fp32"], ("flask", 20, "throughput"))
-    slowest = ("ours int8", 20, "max"), ("flask", 20, "max")
+        title = f"{name}, 20 connections, gateway, to the bare loop"
+        yield title, (side, BareSide(name, "throughput"))
+    for rival in ("triton int8", "litserve int8", "fastapi int8", "flask", "stock"):
+        title = f"int8, 20 connections, to {rival}"
+        yield title, (at_20["int8"], Side(rival, 20, "throughput"))
+    yield "fp32, 20 connections, to flask", (at_20["fp32"], Side("flask", 20, "throughput"))
+    slowest = Side("ours int8", 20, "max"), Side("flask", 20, "max")
     yield "int8, 20 connections, slowest answer to flask's", slowest
-    for name, side in at_20.items():
+    for name in at_20:
         title = f"{name}, single-request p50 to a single picture in the bare loop"
-        yield title, ((f"ours {name}", 1, "p50"), (name, "lone_ms"))
-        title = f"{name}, 256 connections to 20, successful answers"
-        yield title, ((f"ours {name}", 256, "throughput"), side)
+        yield title, (Side(f"ours {name}", 1, "p50"), BareSide(name, "lone_ms"))
+    lone = Side("ours int8", 1, "p50"), Side("triton int8", 1, "p50")
+    yield "int8, single-request p50 to triton int8's", lone
 
 
 def preprocessing_table(rows: list[dict[str, Any]]) -> list[str]:
@@ -134,11 +137,6 @@ def median(runs: list[Run], name: str) -> float:
     return statistics.median(float(run[name]) for run in runs)
 
 
-def spread(values: list[float], digits: int = 1) -> str:
-    middle = statistics.median(values)
-    return f"{middle:.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
-
-
 def soak(results: dict[str, Any]) -> str:
     asked = sum(results["requests"].values())
     replaced = ", ".join(results["replaced"]) or "no process"
@@ -154,4 +152,17 @@ def soak(results: dict[str, Any]) -> str:
             f"| {name} | {each['median']:,.0f} | {each['greatest']:,.0f} "
             f"| {each['slope per hour']:+,.1f} | {'rising' if each['rising'] else 'level'} |"
         )
+    return "\n".join(lines) + "\n"
+
+
+def growth(results: Results) -> str:
+    lines = [f"{results['machine']['processor']}, {results['when'][:10]}."]
+    for curve, runs in results["curves"].items():
+        lines += ["", f"| {curve} | server | pictures/s | p50 ms | p99 ms | PSS MB | failed |"]
+        lines += ["| --: | --- |" + " --: |" * 5]
+        lines += [
+            f"| {run['x']:,} | {run['target']} | {run['throughput']:.1f} | {run['p50']:.1f} "
+            f"| {run['p99']:.1f} | {run['pss'] / 1e6:.0f} | {run['refused'] + run['broken']} |"
+            for run in runs
+        ]
     return "\n".join(lines) + "\n"

@@ -6,61 +6,59 @@ and slow minutes of a shared machine hit all alike. Writes results.json, results
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import psutil
-import requests
-from PIL import Image
 from tqdm import tqdm
 
-from benchmarks import bare, plots, preprocessing, report, servers
-from benchmarks.load import drive
-from benchmarks.processes import cost
-from benchmarks.servers import Inputs, Running
-from scripts import ROOT
-from scripts.packaging.weights import resolve, sha256
+from benchmarks import bare, inputs, plots, preprocessing, report, servers
+from benchmarks.bare import Bare
+from benchmarks.inputs import Inputs
+from benchmarks.machine import machine
+from benchmarks.measure import Run, measure, warm_up
+from benchmarks.rivals.triton import environment as triton_environment
+from benchmarks.servers import Running
+from scripts.packaging.weights import sha256
 
-QUICK = (1, 20)
-FULL = (1, 2, 4, 8, 20, 64, 256)
-SETTLE_LIMIT = 120  # seconds
+CONNECTIONS = (1, 20)
 PACKAGES = ("torch", "openvino", "ncnn", "pillow", "cykooz-resizer", "torchserve", "litserve")
+
+TARGETS: dict[str, Callable[[Inputs], AbstractContextManager[Running]]] = {
+    "ours int8": lambda inputs: servers.ours(inputs.archives["int8"], "ours int8"),
+    "ours fp32": lambda inputs: servers.ours(inputs.archives["fp32"], "ours fp32"),
+    "triton int8": servers.triton,
+    "litserve int8": servers.litserve,
+    "fastapi int8": servers.fastapi,
+    "flask": servers.flask,
+    "stock": servers.stock,
+}
 
 
 def main() -> int:
     options = parse_arguments()
-    archives = {name: ROOT / "model_store" / f"resnet18-{name}.mar" for name in ("int8", "fp32")}
-    missing = [str(path) for path in archives.values() if not path.is_file()]
-    if missing:
-        print(f"bench: there is no {', '.join(missing)}. Build both: make bench", file=sys.stderr)
-        return 1
-    pictures = colour_jpegs(options.pictures)
-    weights = resolve(options.weights)
-    inputs = Inputs(weights, archives, pictures[0], len(os.sched_getaffinity(0)))
-    connections = FULL if options.full else QUICK
-    results: dict[str, Any] = {
-        "machine": machine(),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "weights": {"file": weights.name, "sha256": sha256(weights)},
-        "packages": {name: version(name) for name in PACKAGES},
-        "pictures": {"folder": options.pictures.name, "count": len(pictures)},
-        "seconds": options.seconds,
-        "runs": [],
-        "bare": [],
-    }
-    options.output.mkdir(parents=True, exist_ok=True)
+    targets = {name: TARGETS[name] for name in options.only or TARGETS}
+    if "triton int8" in targets and not triton_environment.is_ready():
+        del targets["triton int8"]
+        print(triton_environment.NEEDED)
     start = time.monotonic()
-    run_all(options, inputs, pictures, connections, results)
+    with inputs.prepared(options) as found:
+        bare.add_exact_engines(found.unpacked["fp32"], found.weights)
+        results: dict[str, Any] = {
+            "machine": machine(),
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "weights": {"file": found.weights.name, "sha256": sha256(found.weights)},
+            "packages": {name: version(name) for name in PACKAGES},
+            "pictures": {"folder": options.pictures.name, "count": len(found.pictures)},
+            "seconds": options.seconds,
+            "runs": [],
+            "bare": [],
+        }
+        run_all(options, found, targets, results)
     results["minutes"] = round((time.monotonic() - start) / 60, 1)
     (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     text = report.markdown(results)
@@ -73,140 +71,72 @@ def main() -> int:
 def run_all(
     options: argparse.Namespace,
     inputs: Inputs,
-    pictures: list[Path],
-    connections: Sequence[int],
+    targets: dict[str, Callable[[Inputs], AbstractContextManager[Running]]],
     results: dict[str, Any],
 ) -> None:
     """Round after round; the results so far are kept on disk."""
-    targets = {name: TARGETS[name] for name in options.only or TARGETS}
     steps = options.rounds * (len(targets) + 1) + len(inputs.archives) + 1
     with tqdm(total=steps, desc="bench", unit="step") as progress:
-        for number in range(options.rounds):
-            progress.set_postfix_str(f"round {number + 1}: bare loop")
-            results["bare"].append(bare_loop(inputs, pictures, options.seconds))
+        for number in range(1, options.rounds + 1):
+            progress.set_postfix_str(f"round {number}: bare loop")
+            results["bare"].append(bare_loop(inputs, options.seconds))
             progress.update()
             for name, started in targets.items():
-                progress.set_postfix_str(f"round {number + 1}: {name}")
-                runs = measure(name, started(inputs), connections, pictures, options.seconds)
-                results["runs"] += [{"round": number + 1, **run} for run in runs]
+                progress.set_postfix_str(f"round {number}: {name}")
+                runs = loads(started(inputs), CONNECTIONS, inputs, options.seconds)
+                results["runs"] += [{"round": number, **run} for run in runs]
                 (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
                 progress.update()
         results["one_core"] = {}
-        for name in inputs.archives:
+        for name, archive in inputs.archives.items():
             progress.set_postfix_str(f"{name} on one core")
-            started = servers.ours(inputs, name, one_core=True)
-            runs = measure(name, started, (20,), pictures, options.seconds)
+            started_on_one = servers.ours(archive, f"ours {name}", one_core=True)
+            runs = loads(started_on_one, (20,), inputs, options.seconds)
             results["one_core"][name] = [run for run in runs if run["door"] == "gateway"]
             progress.update()
         progress.set_postfix_str("preprocessing")
-        results["preprocessing"] = preprocessing.milliseconds(pictures, max(3, options.rounds))
+        rounds = max(3, options.rounds)
+        results["preprocessing"] = preprocessing.milliseconds(inputs.pictures, rounds)
         progress.update()
+
+
+def loads(
+    starting: AbstractContextManager[Running],
+    connections: tuple[int, ...],
+    inputs: Inputs,
+    seconds: int,
+) -> list[Run]:
+    """Through every door. Twice as long at 20 connections, where most is compared."""
+    with starting as running:
+        warm_up(running, inputs.pictures)
+        return [
+            measure(running, way, count, seconds * (2 if count == 20 else 1), inputs.pictures)
+            for way in running.doors
+            for count in connections
+        ]
+
+
+def bare_loop(inputs: Inputs, seconds: int) -> dict[str, Any]:
+    with Bare(inputs.unpacked, inputs.pictures, inputs.cores) as loop:
+        return {
+            name: {
+                **loop.throughput(name, seconds)._asdict(),
+                "throughput_1_core": loop.throughput(name, seconds / 2, 1).throughput,
+                "lone_ms": loop.lone(name, seconds / 3),
+                "engine": loop.ways[name].engine,
+                "lone_engine": loop.lone_engines[name],
+            }
+            for name in inputs.unpacked
+        }
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help=f"connections {FULL}, not {QUICK}")
+    inputs.add_arguments(parser)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--seconds", type=int, default=10, help="load for each number of connections"
-    )
-    parser.add_argument("--pictures", type=Path, default=ROOT / "web_client" / "samples")
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--seconds", type=int, default=10, help="of a load; at 20 connections two")
     parser.add_argument("--only", nargs="+", choices=TARGETS, help="only these servers")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
     return parser.parse_args()
-
-
-TARGETS: dict[str, Callable[[Inputs], AbstractContextManager[Running]]] = {
-    "ours int8": lambda inputs: servers.ours(inputs, "int8"),
-    "ours fp32": lambda inputs: servers.ours(inputs, "fp32"),
-    "flask": servers.flask,
-    "stock": servers.stock,
-    "litserve int8": servers.litserve,
-}
-
-
-def measure(
-    name: str,
-    starting: AbstractContextManager[Running],
-    connections: tuple[int, ...],
-    pictures: list[Path],
-    seconds: int,
-) -> list[dict[str, Any]]:
-    runs = []
-    with starting as running:
-        for door, (url, authorization) in running.urls.items():
-            # Compilers and caches of every server have seen some traffic first.
-            drive(url, 20, 3, pictures, authorization, running.form)
-            for count in connections:
-                settle(running, url, authorization, pictures[0])
-                before = cost(running.pid)
-                # Twice as long where most is compared.
-                duration = seconds * 2 if count == 20 else seconds
-                load = drive(url, count, duration, pictures, authorization, running.form)
-                after = cost(running.pid)
-                settle(running, url, authorization, pictures[0])
-                cpu = (after.cpu_seconds - before.cpu_seconds) / max(1, load.answers)
-                runs.append(
-                    {
-                        "target": name,
-                        "door": door,
-                        **asdict(load),
-                        "throughput": load.throughput,
-                        "cpu_ms": cpu * 1e3,
-                        "pss": after.pss,
-                        "start_seconds": running.seconds_to_first_answer,
-                    }
-                )
-    return runs
-
-
-def settle(running: Running, url: str, authorization: str, picture: Path) -> None:
-    """Wait until what the last load left in queues is done: an answer comes after it."""
-    headers = {"Authorization": authorization} if authorization else {}
-    body: dict[str, Any] = {"data": picture.read_bytes()}
-    if running.form:
-        body = {"files": body}
-    deadline = time.monotonic() + SETTLE_LIMIT
-    while not requests.post(url, headers=headers, timeout=SETTLE_LIMIT, **body).ok:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{url} gave no good answer for {SETTLE_LIMIT} s after the load")
-        time.sleep(0.2)
-
-
-def bare_loop(inputs: Inputs, pictures: list[Path], seconds: int) -> dict[str, Any]:
-    return {
-        name: {
-            "throughput": bare.throughput(archive, pictures, seconds, inputs.cores),
-            "throughput_1_core": bare.throughput(archive, pictures, seconds / 2, 1),
-            "lone_ms": bare.lone(archive, pictures, seconds / 3, inputs.cores),
-        }
-        for name, archive in inputs.archives.items()
-    }
-
-
-def colour_jpegs(folder: Path) -> list[Path]:
-    """What every server can read: the stock handler fails on grey pictures."""
-    paths = [path for path in sorted(folder.rglob("*.jpg")) if Image.open(path).mode == "RGB"]
-    if not paths:
-        raise SystemExit(f"bench: there is no JPEG in colour in {folder}")
-    return paths
-
-
-def machine() -> dict[str, Any]:
-    lscpu = subprocess.run(["lscpu", "--json"], capture_output=True, text=True, check=True)
-    fields = {row["field"].rstrip(":"): row["data"] for row in json.loads(lscpu.stdout)["lscpu"]}
-    flags = set(fields.get("Flags", "").split())
-    wanted = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8")
-    return {
-        "processor": fields.get("Model name", platform.processor()),
-        "family": f"{fields.get('CPU family')}/{fields.get('Model')}",
-        "cores": len(os.sched_getaffinity(0)),
-        "instructions": [name for name in wanted if name in flags],
-        "memory": psutil.virtual_memory().total,
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-    }
 
 
 if __name__ == "__main__":

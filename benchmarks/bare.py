@@ -9,10 +9,12 @@ import io
 import itertools
 import json
 import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Sequence
 from functools import cache
+from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import NamedTuple
@@ -26,8 +28,8 @@ from handler.ranking import rank
 from handler.resizing import CROP, Pixels, crop_box
 
 FILES = {"ncnn": "network.ncnn.param", "openvino": "network.xml"}  # what an engine reads
-TRIAL = 1.0  # seconds for each way
-BARRIER_LIMIT = 60  # seconds
+TRIAL = 0.7  # seconds for each way, twice: the first time memory is still being allocated
+LOAD_LIMIT = 60  # seconds
 
 
 class Way(NamedTuple):
@@ -82,27 +84,31 @@ class Bare:
     def __init__(self, unpacked: dict[str, Path], pictures: Sequence[Path], cores: int) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.unpacked, self.cores = unpacked, cores
-        self.pool = spawn.Pool(cores, _set_up, (list(pictures), spawn.Barrier(cores)))
+        ready, own_cores = spawn.Barrier(cores), spawn.SimpleQueue()
+        for core in os.sched_getaffinity(0):
+            own_cores.put({core})
+        # An engine looks at the cores that it may have as it is loaded, and keeps to them.
+        self.one_a_core = spawn.Pool(cores, _set_up, (list(pictures), ready, own_cores))
+        self.on_all_cores = spawn.Pool(1, _set_up, (list(pictures),))
         self.ways: dict[str, Way] = {}
         self.lone_engines: dict[str, str] = {}
         for precision, directory in unpacked.items():
             found = [name for name, file in FILES.items() if (directory / file).exists()]
-            ways = [Way(*each) for each in itertools.product(found, (1, 8))]
-            self.ways[precision] = max(
-                ways, key=lambda way: self._throughput(precision, way, TRIAL, cores).throughput
-            )
-            self.lone_engines[precision] = (
-                min(found, key=lambda name: self._lone(precision, name, TRIAL))
-                if len(found) > 1
-                else found[0]
-            )
+            speeds = [
+                (self._throughput(precision, way, TRIAL, cores).throughput, way)
+                for way in [Way(*each) for each in itertools.product(found, (1, 8))] * 2
+            ]
+            self.ways[precision] = max(speeds)[1]
+            times = [(self._lone(precision, name, TRIAL), name) for name in found * 2]
+            self.lone_engines[precision] = min(times)[1]
 
     def __enter__(self) -> "Bare":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.pool.terminate()
-        self.pool.join()
+        for pool in (self.one_a_core, self.on_all_cores):
+            pool.terminate()
+            pool.join()
 
     def throughput(self, precision: str, seconds: float, processes: int | None = None) -> Speed:
         """Of one single-threaded process a core."""
@@ -117,20 +123,28 @@ class Bare:
         directory = self.unpacked[precision]
         together = processes == self.cores
         tasks = [(directory, way, seconds, number, together) for number in range(processes)]
-        done, cpu, rates = zip(*self.pool.starmap(_work, tasks, chunksize=1), strict=True)
+        working = self.one_a_core.starmap_async(_work, tasks, chunksize=1)
+        done, cpu, rates = zip(*working.get(seconds + LOAD_LIMIT), strict=True)
         return Speed(sum(rates), sum(cpu) / sum(done) * 1e3)
 
     def _lone(self, precision: str, engine: str, seconds: float) -> float:
-        return self.pool.apply(_lone, (self.unpacked[precision], engine, seconds, self.cores))
+        task = (self.unpacked[precision], engine, seconds, self.cores)
+        return self.on_all_cores.apply_async(_lone, task).get(seconds + LOAD_LIMIT)
 
 
 _pictures: list[bytes]
-_ready: Barrier
+_ready: Barrier | None
 
 
-def _set_up(paths: list[Path], ready: Barrier) -> None:
+def _set_up(
+    paths: list[Path],
+    ready: Barrier | None = None,
+    own_cores: "SimpleQueue[set[int]] | None" = None,
+) -> None:
     global _pictures, _ready
     _pictures, _ready = [path.read_bytes() for path in paths], ready
+    if own_cores:
+        os.sched_setaffinity(0, own_cores.get())
 
 
 @cache
@@ -146,8 +160,8 @@ def _work(
     """Pictures, seconds of CPU, and pictures a second."""
     loop = _loop(directory, way.engine, 1)
     loop.classify(_pictures[: way.batch])
-    if together:
-        _ready.wait(BARRIER_LIMIT)
+    if together and _ready:
+        _ready.wait(LOAD_LIMIT)
     done, start, cpu = 0, time.perf_counter(), time.process_time()
     while (elapsed := time.perf_counter() - start) < seconds:
         first = number * 17 + done

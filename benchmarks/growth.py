@@ -30,7 +30,7 @@ from benchmarks.servers import Running
 
 CONNECTIONS = (1, 2, 4, 8, 20, 64, 256, 400, 1000)
 # Pixels: 20 KB to 5 MB, the most that the service takes.
-SIZES = ((320, 240), (500, 375), (800, 600), (1280, 960), (2000, 1500), (3000, 2250), (4000, 3000))
+SIZES = ((280, 210), (500, 375), (800, 600), (1280, 960), (2000, 1500), (3000, 2250), (4400, 3300))
 PICTURES = 4  # of each size
 MODELS = (1, 2, 3, 4)
 AT = 20  # connections for pictures and models, those of all models together

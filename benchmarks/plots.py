@@ -68,13 +68,17 @@ def growth(results: dict[str, Any], path: Path) -> None:
                 label = f"{target}, {name}"
                 times.plot(places, [run[name] for run in own], style, label=label, **look)
         rate.set(ylabel="pictures a second", ylim=(0, None))
-        times.set(ylabel="milliseconds", yscale="log")
+        times.set(ylabel="milliseconds")
+        if curve == "connections":
+            times.set_yscale("log")
+        else:
+            times.set_ylim(0)
         ticks = sorted({run["x"] for run in runs})
         for axes in (rate, times):
             axes.set(xlabel=curve)
             if curve != "models":
                 axes.set(xscale="log")
-            axes.set_xticks(ticks, [human(tick) for tick in ticks], fontsize="small")
+            axes.set_xticks(ticks, [human(tick) for tick in ticks], fontsize="x-small")
             axes.minorticks_off()
             axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)

@@ -20,6 +20,7 @@ from benchmarks.bare import Bare
 from benchmarks.inputs import Inputs
 from benchmarks.machine import kind, machine
 from benchmarks.measure import awake, measure, paused, warm_up
+from benchmarks.report import cpu_table
 from benchmarks.rivals.triton import environment as triton_environment
 from benchmarks.servers import Running
 from benchmarks.verdict import against_bare, against_triton, table
@@ -141,6 +142,7 @@ def markdown(results: dict[str, Any]) -> str:
     ]
     for rows, other in ((against_triton(results), "Triton"), (against_bare(results), "other")):
         lines += ["", *table(rows, other)] if rows else []
+    lines += ["", *cpu_table(results)]
     ways = [
         f"{name} {way['engine']}, {way['batch']} at once" for name, way in results["ways"].items()
     ]

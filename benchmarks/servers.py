@@ -105,8 +105,8 @@ def _load_beside(archive: Path, version: str, run_directory: Path) -> None:
                 manifest["model"]["modelVersion"] = version
                 data = json.dumps(manifest).encode()
             target.writestr(entry, data)
-    command = [sys.executable, "-m", "scripts.manage", "rollout", str(copy), "--beside"]
-    command += ["--run-directory", str(run_directory)]
+    command = [sys.executable, "-m", "scripts.manage", "--run-directory", str(run_directory)]
+    command += ["rollout", str(copy), "--beside"]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import quick, report
 from benchmarks.machine import kind
 from handler import errors
 from scripts import ROOT
@@ -59,13 +59,17 @@ def test_chinese_is_set_as_chinese(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "block", [*(ROOT / "docs" / "performance").iterdir()], ids=lambda block: block.name
+    "path",
+    [*(ROOT / "docs" / "performance").glob("*/*.json")],
+    ids=lambda path: f"{path.parent.name} {path.stem}",
 )
-def test_performance_has_what_was_measured_on_its_kind_of_processor(block: Path) -> None:
-    results = json.loads((block / "results.json").read_text())
-    assert kind(results["machine"]) == block.name
-    assert (block / "results.md").read_text("utf-8") == report.markdown(results)
-    assert f"performance/{block.name}/" in (ROOT / "docs" / "performance.md").read_text("utf-8")
+def test_performance_has_what_was_measured_on_its_kind_of_processor(path: Path) -> None:
+    written = {"results": report.markdown, "quick": quick.markdown, "growth": report.growth}
+    results = json.loads(path.read_text())
+    assert path.with_suffix(".md").read_text("utf-8") == written[path.stem](results)
+    assert kind(results["machine"]) == path.parent.name
+    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    assert f"performance/{path.parent.name}/" in page
 
 
 def test_reliability_page_has_the_soak_that_was_recorded() -> None:

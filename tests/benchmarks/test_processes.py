@@ -9,8 +9,9 @@ from contextlib import contextmanager
 import psutil
 
 from benchmarks.load import Load
-from benchmarks.measure import cpu_table
-from benchmarks.processes import Cost, cost, cpu_seconds, pause, resume
+from benchmarks.measure import awake, cpu_table, paused
+from benchmarks.processes import Cost, cost, cpu_seconds, pause, resume, tree
+from benchmarks.servers import Running
 
 BUSY = "while True: pass"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BUSY!r}])"
@@ -63,3 +64,21 @@ def test_the_cores_time_is_divided_by_the_pictures_of_the_same_time() -> None:
     last = Cost(seconds=4.0, cpu={"worker": 3.0}, idle=6.0, pss=0)
     # 200 pictures in those 2 seconds.
     assert cpu_table(load, first, last) == {"worker": 10.0, "load generator": 0.5, "idle": 5.0}
+
+
+def test_a_restless_server_works_in_its_turn_alone() -> None:
+    with started(PARENT) as pid:
+        wait_for_cpu(pid, 0.3)
+        running = Running("busy", {}, pid, 0, restless=True)
+        states = []
+        with paused(running):
+            states.append(stopped(pid))
+            with awake(running):
+                states.append(stopped(pid))
+            states.append(stopped(pid))
+        states.append(stopped(pid))
+    assert states == [True, False, True, False]
+
+
+def stopped(pid: int) -> bool:
+    return {one.status() for one in tree(pid)} == {psutil.STATUS_STOPPED}

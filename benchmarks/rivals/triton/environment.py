@@ -4,6 +4,7 @@ Its wheel has a Python backend for each of some Pythons, linked against that Pyt
 NumPy 1, which the backend was built for, has wheels of Python 3.12 at the latest.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -28,7 +29,7 @@ STUB = "triton_python_backend_stub"
 
 
 def is_ready() -> bool:
-    return _stamp().exists() and _stamp().stat().st_mtime >= (ROOT / LOCK).stat().st_mtime
+    return _stamp().exists() and _stamp().read_text().split("\n")[1] == _lock()
 
 
 def server() -> list[str]:
@@ -40,7 +41,7 @@ def variables() -> dict[str, str]:
     """The backend ignores Python's own variables, and takes the python3 that PATH names first."""
     return {
         "PATH": f"{DIRECTORY / 'bin'}:{os.environ.get('PATH', os.defpath)}",
-        "LD_LIBRARY_PATH": _stamp().read_text().strip(),
+        "LD_LIBRARY_PATH": _stamp().read_text().split("\n")[0],
         "HOME": os.environ.get("HOME", "/"),
     }
 
@@ -69,7 +70,7 @@ def make() -> int:
     stub = root / "backends" / "python" / STUB
     stub.unlink(missing_ok=True)
     stub.symlink_to(Path("..", "..", "python_backend_stubs", VERSION, STUB))
-    _stamp().write_text(f"{sysconfig.get_config_var('LIBDIR')}\n")
+    _stamp().write_text(f"{sysconfig.get_config_var('LIBDIR')}\n{_lock()}")
     return 0
 
 
@@ -94,8 +95,12 @@ def _packages() -> Path:
 
 
 def _stamp() -> Path:
-    """Made last: where the backend finds Python's library."""
+    """Made last: where the backend finds Python's library, and what is installed."""
     return DIRECTORY / ".installed"
+
+
+def _lock() -> str:
+    return hashlib.sha256((ROOT / LOCK).read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

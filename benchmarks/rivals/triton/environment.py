@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts import ROOT
 from scripts.development import pip
-from scripts.development.environment import Environment
+from scripts.development.environment import Environment, OtherPython
 
 DIRECTORY = ROOT / ".venv-triton"
 LOCK = "requirements-triton.txt"
@@ -60,11 +60,14 @@ def main() -> int:
 def make() -> int:
     """By the Python that runs this."""
     environment = Environment(DIRECTORY)
-    environment.make()
     try:
+        environment.make()
         pip.install(environment, "Triton", "--require-hashes", "--no-deps", "-r", str(ROOT / LOCK))
     except pip.Failed as error:
         print(f"Triton is left out: {error}", file=sys.stderr)
+        return 0
+    except (OtherPython, OSError, subprocess.CalledProcessError) as error:
+        print(f"Triton is left out: {DIRECTORY} can't be made: {error}", file=sys.stderr)
         return 0
     root = environment.site_packages / SERVER
     stub = root / "backends" / "python" / STUB

@@ -40,9 +40,15 @@ GARBAGE = 24 << 20  # bytes that are worth a collection
 SCALE_POLL = 0.1  # seconds between two tries to scale it while it does not listen yet
 
 # Memory (glibc). The workers (deploy/worker/python): huge pages for weights and buffers; pictures
-# of up to a megapixel (bytes) reuse each other's memory instead of asking the kernel for every one.
+# of up to a megapixel (bytes) reuse each other's memory instead of asking the kernel for every one,
+# whichever thread decodes them.
 # TorchServe itself gives back what a burst of large bodies took.
-WORKER_MEMORY = {"hugetlb": 1, "mmap_threshold": 4 << 20, "trim_threshold": 32 << 20}
+WORKER_MEMORY = {
+    "hugetlb": 1,
+    "arena_max": 1,
+    "mmap_threshold": 4 << 20,
+    "trim_threshold": 32 << 20,
+}
 TORCHSERVE_MEMORY = {"arena_max": 2, "mmap_threshold": 256 << 10, "trim_threshold": 1 << 20}
 
 logger = logging.getLogger("supervisor")

@@ -51,12 +51,12 @@ def against_triton(results: Results) -> list[Row]:
             [size / 1e6 for size in Side(target, connections, "pss").of(results).values()][:1]
             for target in (OURS, TRITON_INT8)
         ]
-        # Of the first run, before there were others to share memory with.
-        ratio = [one / other for one, other in zip(*sizes, strict=True)]
+        # Of the first run, before there were others to share memory with. Triton may be left out.
+        ratio = [one / other for one, other in zip(*sizes, strict=False)]
         rows.append(Row(TRITON[name], sizes[0], sizes[1], ratio, 0))
     ours, other = (_beside(results, target) for target in (OURS, TRITON_INT8))
     rows.append(Row(BESIDE, ours, other, ours, 2))
-    return [row for row in rows if row.values]
+    return [row for row in rows if row.values and row.other]
 
 
 def _beside(results: Results, target: str) -> list[float]:

@@ -71,6 +71,10 @@ def test_memory_is_of_the_run_that_shared_it_with_nobody() -> None:
     assert memory.value == 1.5
 
 
+def test_without_triton_nothing_is_compared_with_it() -> None:
+    assert verdict.against_triton(results(run(0, "ours int8", 100))) == []
+
+
 def test_cpu_beside_the_worker_is_of_servers_alone() -> None:
     rows = verdict.against_triton(results(run(1, "ours int8", 100), run(1, "triton int8", 100)))
     assert rows[-1].value == 0.5

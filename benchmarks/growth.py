@@ -33,7 +33,7 @@ CONNECTIONS = (1, 2, 4, 8, 20, 64, 256, 400, 1000)
 SIZES = ((280, 210), (500, 375), (800, 600), (1280, 960), (2000, 1500), (3000, 2250), (4400, 3300))
 PICTURES = 4  # of each size
 MODELS = (1, 2, 3, 4)
-AT = 20  # connections for pictures and models, those of all models together
+AT = 20  # connections for pictures and models, as evenly as they divide by all models
 # Each of a crowd waits for all the others: it takes longer until it is seen how long.
 SLOWLY = {256: 2, 400: 2, 1000: 4}  # times as many seconds
 
@@ -52,7 +52,7 @@ def main() -> int:
                 results["curves"][name].append(run)
                 progress.set_postfix_str(f"{run['target']}: {run['x']:,} {name}")
                 progress.update()
-            (options.output / "growth.json").write_text(json.dumps(results, indent=1) + "\n")
+    (options.output / "growth.json").write_text(json.dumps(results, indent=1) + "\n")
     text = report.growth(results)
     (options.output / "growth.md").write_text(text, "utf-8")
     plots.growth(results, options.output / "growth.png")
@@ -114,7 +114,7 @@ def one(running: Running, connections: int, seconds: int, pictures: list[Path]) 
 
 
 def several(running: Running, models: int, seconds: int, pictures: list[Path]) -> Run:
-    """Every model at once, `AT` connections in all: all answers, and the median model's times."""
+    """Every model at once, sharing `AT` connections: all answers, and the median model's times."""
     ways = list(running.doors)
     # Ours has another door to its first version, past the gateway.
     ways = [way for way in ways if way != "direct" or ways[0] == way][:models]

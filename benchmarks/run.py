@@ -1,7 +1,8 @@
 """Compare this project with what one might use instead, in one run on one machine.
 
 Every round restarts each server, so that the spread has the differences between two starts in it
-and slow minutes of a shared machine hit all alike. Writes results.json, results.md and plots.
+and slow minutes of a shared machine hit all alike. Writes results.json, results.md and plots; until
+the last round is over, what there is so far is results.partial.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -60,7 +62,7 @@ def main() -> int:
         }
         run_all(options, found, targets, results)
     results["minutes"] = round((time.monotonic() - start) / 60, 1)
-    (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    keep(results, options.output).rename(options.output / "results.json")
     text = report.markdown(results)
     (options.output / "results.md").write_text(text, "utf-8")
     plots.write(results, options.output)
@@ -85,7 +87,7 @@ def run_all(
                 progress.set_postfix_str(f"round {number}: {name}")
                 runs = loads(started(inputs), CONNECTIONS, inputs, options.seconds)
                 results["runs"] += [{"round": number, **run} for run in runs]
-                (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+                keep(results, options.output)
                 progress.update()
         results["one_core"] = {}
         for name, archive in inputs.archives.items():
@@ -98,6 +100,13 @@ def run_all(
         rounds = max(3, options.rounds)
         results["preprocessing"] = preprocessing.milliseconds(inputs.pictures, rounds)
         progress.update()
+
+
+def keep(results: dict[str, Any], directory: Path) -> Path:
+    """The results so far: a run that is stopped replaces nothing complete."""
+    path = directory / "results.partial"
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    return path
 
 
 def loads(

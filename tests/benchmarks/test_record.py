@@ -38,3 +38,13 @@ def test_another_processors_results_are_refused(capsys: pytest.CaptureFixture[st
     assert record.main() == 1
     assert not record.BLOCKS.exists()
     assert "another processor" in capsys.readouterr().err
+
+
+def test_neither_the_soaks_nor_a_stopped_runs_results_are_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (record.RESULTS / "soak.json").write_text(json.dumps({"machine": machine()}))
+    (record.RESULTS / "results.partial").write_text("{}")
+    assert record.main() == 1
+    assert not record.BLOCKS.exists()
+    assert "nothing to keep" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -34,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def prepared(options: argparse.Namespace) -> Iterator[Inputs]:
-    """Of what `add_arguments` asks for."""
+    """Of what `add_arguments` asks for. SIGTERM stops what runs meanwhile, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     archives = {name: ROOT / "model_store" / f"resnet18-{name}.mar" for name in PRECISIONS}
     missing = [str(path) for path in archives.values() if not path.is_file()]
     if missing:

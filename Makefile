@@ -137,7 +137,7 @@ test-all: checked-names test soak ## the same for longer: large pictures for a m
 test-fresh: checked-names ## try the README's commands on a minimal Debian 12 and 13, as an ordinary user of them (needs root)
 	@$(EARLY) scripts.development.fresh_machine $(ARGS)
 
-.PHONY: bench bench-quick bench-ready
+.PHONY: bench bench-quick bench-ready checked-for-wrk
 bench: bench-ready ## compare the service with a bare loop and other servers (FULL=1: also what growth costs)
 	$(RUN) benchmarks.run $(MEASURED_WITH)
 	$(call if_on,$(FULL),$(RUN) benchmarks.growth $(MEASURED_WITH))
@@ -146,9 +146,11 @@ bench-quick: bench-ready ## the ratios that count, in six minutes; fails where o
 	@$(RUN) benchmarks.quick $(MEASURED_WITH)
 
 MEASURED_WITH = $(if $(WEIGHTS),--weights "$$WEIGHTS") $(PICTURES)
-bench-ready: checked-for-work checked-for-packaging .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar
-	@command -v wrk > /dev/null || { echo 'bench needs wrk: apt-get install wrk' >&2; exit 1; }
+bench-ready: checked-for-work checked-for-packaging checked-for-wrk .venv/.installed-bench model_store/resnet18-fp32.mar model_store/resnet18-int8.mar
 	@$(RUN) benchmarks.rivals.triton.environment
+
+checked-for-wrk:
+	@command -v wrk > /dev/null || { echo 'bench needs wrk: apt-get install wrk' >&2; exit 1; }
 
 .PHONY: soak
 soak: checked-for-work checked-for-packaging .venv/.installed-bench $(BUILT) ## mixed traffic for MINUTES=30; fails if memory or another measure rises

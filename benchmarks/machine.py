@@ -18,7 +18,13 @@ ZEN = {
 
 
 def machine() -> dict[str, Any]:
-    lscpu = subprocess.run(["lscpu", "--json"], capture_output=True, text=True, check=True)
+    lscpu = subprocess.run(
+        ["lscpu", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"LC_ALL": "C"},  # it translates the fields' names
+    )
     fields = {row["field"].rstrip(":"): row["data"] for row in json.loads(lscpu.stdout)["lscpu"]}
     flags = set(fields.get("Flags", "").split())
     return {

@@ -42,7 +42,9 @@ def main() -> int:
                 )
                 door, seconds = running.doors["gateway"], options.seconds + AROUND
                 load = pool.submit(drive, door, 20, seconds, found.pictures)
-                subprocess.run(record(worker.pid, options.seconds, output), check=True)
+                looked = subprocess.run(record(worker.pid, options.seconds, output))
+                if looked.returncode:
+                    return 1  # py-spy has said why
                 entitle(output, f"The worker at {precision}, 20 connections, {kind(machine())}")
                 print(f"{output}: {load.result().throughput:.1f} pictures a second meanwhile")
     return 0

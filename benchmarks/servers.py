@@ -33,8 +33,6 @@ from scripts.serving.variables import without
 
 START_LIMIT = 120  # seconds until the first answer
 STOP_LIMIT = 5  # seconds: nobody waits for their last answers
-
-
 RIVALS = Path(__file__).with_name("rivals")
 
 
@@ -67,9 +65,10 @@ def ours(
         arguments += ["--archive", str(archive)]
         # Whoever has settings for another service in the environment measures without them.
         environment = without(Settings, os.environ) | {"MODEL_API": str(int(versions > 1))}
+        pinned = ["taskset", "-c", str(min(os.sched_getaffinity(0)))] if one_core else []
         start = time.monotonic()
         subprocess.run(
-            [*(("taskset", "-c", "0") if one_core else ()), *command, "start", *arguments],
+            [*pinned, *command, "start", *arguments],
             cwd=ROOT,
             env=environment,
             check=True,

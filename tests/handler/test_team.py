@@ -39,7 +39,7 @@ def test_an_exception_is_raised_and_the_next_batch_is_worked_on() -> None:
 
 @pytest.mark.parametrize("threads", sorted({1, len(CORES), len(CORES) + 1}))
 def test_a_thread_for_each_core_stays_there(threads: int) -> None:
-    """Any other number is left to the scheduler: the same threads of other workers would be there."""
+    """Any other number is left to the scheduler: other workers' threads may be there."""
     team, together = Team(threads, "test"), Barrier(threads)
 
     def cores(_: int) -> set[int]:

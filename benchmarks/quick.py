@@ -156,7 +156,7 @@ def main() -> int:
     inputs.add_arguments(parser)
     options = parser.parse_args()
     if not triton_environment.is_ready():
-        print(triton_environment.NEEDED)
+        print(triton_environment.NOT_READY)
     start = time.monotonic()
     with inputs.prepared(options) as found, tqdm(desc="bench-quick", unit="step") as progress:
         bare.add_exact_engines(found.unpacked["fp32"], found.weights)

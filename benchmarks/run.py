@@ -46,7 +46,7 @@ def main() -> int:
     targets = {name: TARGETS[name] for name in options.only or TARGETS}
     if "triton int8" in targets and not triton_environment.is_ready():
         del targets["triton int8"]
-        print(triton_environment.NEEDED)
+        print(triton_environment.NOT_READY)
     start = time.monotonic()
     with inputs.prepared(options) as found:
         bare.add_exact_engines(found.unpacked["fp32"], found.weights)

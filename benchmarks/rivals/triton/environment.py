@@ -1,7 +1,7 @@
 """Triton's own environment, .venv-triton: python -m benchmarks.rivals.triton.environment
 
-Its wheel has a Python backend for each of some Pythons, linked against that Python's own library;
-NumPy 1, which the backend was built for, has wheels of Python 3.12 at the latest.
+Its wheel has a Python backend for some Pythons, each linked against that Python's own library;
+NumPy 1, which the backend was built for, has wheels up to Python 3.12.
 """
 
 import hashlib
@@ -23,6 +23,10 @@ NEEDED = (
     f"Triton is left out: it needs a Python {VERSION} with a shared library. On Ubuntu 24.04: "
     f"apt install python{VERSION}-venv libpython{VERSION}. One that is elsewhere: "
     "TRITON_PYTHON=/path/to/python make bench"
+)
+NOT_READY = (
+    "Triton is left out. .venv/bin/python -m benchmarks.rivals.triton.environment makes its "
+    "environment, or says why it can't"
 )
 SERVER = Path("pytriton", "tritonserver")
 STUB = "triton_python_backend_stub"

@@ -138,7 +138,7 @@ test-fresh: checked-names ## try the README's commands on a minimal Debian 12 an
 	@$(EARLY) scripts.development.fresh_machine $(ARGS)
 
 .PHONY: bench bench-quick bench-ready checked-for-wrk
-bench: bench-ready ## compare the service with a bare loop and other servers (FULL=1: also what growth costs)
+bench: bench-ready ## compare the service with a bare loop and other servers (FULL=1: also more connections, larger pictures, more models)
 	$(RUN) benchmarks.run $(MEASURED_WITH)
 	$(call if_on,$(FULL),$(RUN) benchmarks.growth $(MEASURED_WITH))
 

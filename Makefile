@@ -180,7 +180,6 @@ clean: checked-names ## remove what was built and written: archives, logs, run d
 
 clean-all: checked-names ## the same, and the environments: .venv, Triton's
 	@$(EARLY) scripts.development.clean --all
-	@rm -rf .venv-triton
 
 SET_UP = $(if $(filter command environment,$(firstword $(origin PYTHON))),$(PYTHON),$(or $(OWN),$(PYTHON))) -m scripts.set_up
 

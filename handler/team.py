@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 class Team:
-    """So many threads. Where there is one for each core, each is pinned to its own.
+    """A fixed number of threads. Where there is one for each core, each is pinned to its own.
 
     Left to the scheduler, two threads that hand Python's lock to each other stay on the core where
     they woke, and the other core idles for most of a batch. Fewer threads than cores share these

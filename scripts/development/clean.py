@@ -1,4 +1,5 @@
-"""Remove what was built and written: archives, logs, run directory, caches; with --all also .venv.
+"""Remove what was built and written: archives, logs, run directory, caches; with --all also
+.venv and the benchmarks' .venv-triton.
 
 What somebody else put into the checkout stays, an archive of one's own in model_store among it.
 """
@@ -63,6 +64,7 @@ def ours(with_environment: bool) -> Iterator[Path]:
         yield from list((ROOT / room).rglob("__pycache__"))
     if with_environment:
         yield ROOT / ".venv"
+        yield ROOT / ".venv-triton"
 
 
 def remove(path: Path) -> None:

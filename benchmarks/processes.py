@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import psutil
 
+PAUSE_LIMIT = 5  # seconds
 ROLES = {"java": "TorchServe", "envoy": "gateway", "tritonserver": "Triton"}
 
 
@@ -35,9 +36,18 @@ def cpu_seconds(pid: int) -> dict[str, float]:
 
 
 def pause(pid: int) -> None:
-    """By SIGSTOP: a server that looks around while it is idle takes nothing from another."""
-    for process in tree(pid):  # the root first, so that it starts no others
+    """By SIGSTOP: a server that looks around while it is idle takes nothing from another.
+
+    Returns when all have stopped, which each does when it next has a core. Raises TimeoutError.
+    """
+    processes = tree(pid)
+    for process in processes:  # the root first, so that it starts no others
         process.suspend()
+    deadline = time.monotonic() + PAUSE_LIMIT
+    while any(process.status() != psutil.STATUS_STOPPED for process in processes):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"process {pid} did not stop within {PAUSE_LIMIT} s of SIGSTOP")
+        time.sleep(0.01)
 
 
 def resume(pid: int) -> None:

@@ -1,5 +1,5 @@
 """Remove what was built and written: archives, logs, run directory, caches; with --all also
-.venv and the benchmarks' .venv-triton.
+the environments, .venv and Triton's .venv-triton.
 
 What somebody else put into the checkout stays, an archive of one's own in model_store among it.
 """
@@ -17,16 +17,17 @@ from scripts.serving.run_directory import DEFAULT, RunDirectory
 
 RECIPE = ".recipe-"  # make writes one for each archive that it builds
 RUN = ROOT / ".run"  # one of RUN_DIRECTORY may have others' files in it
+ENVIRONMENTS = (ROOT / ".venv", ROOT / ".venv-triton")
 CACHES = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
 CODE = ("benchmarks", "client", "deploy", "handler", "scripts", "tests")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--all", action="store_true", help="also the virtual environment, .venv")
+    parser.add_argument("--all", action="store_true", help="also the virtual environments")
     with_environment = parser.parse_args().all
     runs = RunDirectory(RUN).is_running() or RunDirectory(DEFAULT).is_running()
-    if runs or (with_environment and in_use(ROOT / ".venv")):
+    if runs or (with_environment and any(map(in_use, ENVIRONMENTS))):
         print("The service is running: make stop first", file=sys.stderr)
         return 1
     try:
@@ -63,8 +64,7 @@ def ours(with_environment: bool) -> Iterator[Path]:
     for room in CODE:
         yield from list((ROOT / room).rglob("__pycache__"))
     if with_environment:
-        yield ROOT / ".venv"
-        yield ROOT / ".venv-triton"
+        yield from ENVIRONMENTS
 
 
 def remove(path: Path) -> None:

@@ -55,11 +55,12 @@ def test_ours_goes_and_the_users_stays(
     assert again.stdout == "Nothing to remove\n"
 
 
-@pytest.mark.parametrize("elsewhere", [False, True], ids=["its own", "somewhere else"])
-def test_what_runs_is_left_alone(checkout: Path, elsewhere: bool) -> None:
-    """By its run directory; and where nobody says which that is, by the programs of .venv."""
-    if elsewhere:
-        program = checkout / ".venv" / "bin" / "sleep"
+@pytest.mark.parametrize("environment", [None, ".venv", ".venv-triton"])
+def test_what_runs_is_left_alone(checkout: Path, environment: str | None) -> None:
+    """By its run directory; and where nobody says which that is, by an environment's programs."""
+    if environment:
+        program = checkout / environment / "bin" / "sleep"
+        program.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(shutil.which("sleep") or "", program)
         with subprocess.Popen([program, "60"]) as sleep:
             done = make(checkout, "clean-all")

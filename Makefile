@@ -189,4 +189,5 @@ SET_UP = $(if $(filter command environment,$(firstword $(origin PYTHON))),$(PYTH
 .venv/.installed-%: requirements-%.txt .venv/.installed
 	@$(SET_UP) .venv $*
 
-.venv/.installed-dev .venv/.installed-bench: .venv/.installed-build
+.venv/.installed-dev .venv/.installed-bench .venv/.installed-teach: .venv/.installed-build
+.venv/.installed-dev: .venv/.installed-teach

@@ -38,6 +38,31 @@ class Agreement(TypedDict):
     top1_of_pytorch: NotRequired[int]
 
 
+class Evaluation(TypedDict):
+    """What the model is worth, on pictures that it was not taught with."""
+
+    accuracy: float
+    interval: list[float]  # of the accuracy, 95 %: low, high
+    pictures: int
+    held_out: str  # how these pictures were chosen, in a few words
+    majority: float  # the accuracy of always naming the most frequent class
+    calibration_error: float  # expected, in 15 bins
+
+
+class NoneOfThese(TypedDict):
+    """From which score on a picture is judged to be of none of the classes."""
+
+    threshold: float
+    pictures: int  # of its own classes, held out, that the scores are shares of
+
+
+class Sample(TypedDict):
+    """A picture that shows what the model knows."""
+
+    file: str  # in the archive's folder samples
+    class_id: int
+
+
 class ModelCard(TypedDict):
     name: str  # of the model, with the precision
     version: str
@@ -48,6 +73,9 @@ class ModelCard(TypedDict):
     labels: LabelsFile
     calibration: NotRequired[Calibration]  # int8 alone
     agreement_with_pytorch_fp32: Agreement
+    evaluation: NotRequired[Evaluation]
+    none_of_these: NotRequired[NoneOfThese]
+    samples: NotRequired[list[Sample]]
     built_with: dict[str, str]  # versions of packages
 
 

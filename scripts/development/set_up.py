@@ -25,17 +25,20 @@ from scripts.serving import processor
 
 SERVING = "requirements.txt"
 BUILDING = "requirements-build.txt"
+TEACHING = "requirements-teach.txt"
 # What each purpose needs, and the MB that its installation takes at most, downloads included.
 PURPOSES = {
     "serve": ([SERVING], 1_000),
     "build": ([SERVING, BUILDING], 3_500),
-    "dev": ([SERVING, BUILDING, "requirements-dev.txt"], 4_500),
+    "teach": ([SERVING, BUILDING, TEACHING], 3_700),
+    "dev": ([SERVING, BUILDING, TEACHING, "requirements-dev.txt"], 4_700),
     "bench": ([SERVING, BUILDING, "requirements-bench.txt"], 4_500),
     "acme": ([SERVING, "requirements-acme.txt"], 1_200),
 }
 NAMES = {
     SERVING: "what serving needs",
     BUILDING: "what building an archive needs",
+    TEACHING: "what teaching a model needs",
     "requirements-dev.txt": "what tests need",
     "requirements-bench.txt": "what benchmarks need",
     "requirements-acme.txt": "the client for certificates",

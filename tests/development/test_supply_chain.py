@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from scripts import ROOT
 
-LOCKS = [f"requirements{part}" for part in ("", "-build", "-dev", "-bench", "-acme")]
+LOCKS = [f"requirements{part}" for part in ("", "-build", "-teach", "-dev", "-bench", "-acme")]
 APART = "requirements-triton"  # of an environment of its own
 LOCKED = re.compile(r"(\S+==[^\s;]+(?: ; [^-]+)?)( --hash=sha256:[0-9a-f]{64})+")
 
@@ -78,7 +78,9 @@ def test_triton_runs_the_versions_of_the_others() -> None:
     assert apart["numpy"].startswith("1.")  # its backend was built for it
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-build", "requirements-dev"])
+@pytest.mark.parametrize(
+    "name", ["requirements", "requirements-build", "requirements-teach", "requirements-dev"]
+)
 def test_what_is_installed_is_what_is_locked(name: str) -> None:
     assert {package: version(package) for package in lock(name)} == lock(name)
 

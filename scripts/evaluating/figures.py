@@ -1,0 +1,71 @@
+"""Figures of what a model answered; those of the report and of comparisons."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from scripts.evaluating.record import Bin, Calibration, ClassFigures
+from scripts.evaluating.results import Results
+
+BINS = 15  # of the calibration error, as in Guo et al., "On Calibration of Modern Neural Networks"
+
+
+def interval(right: int, count: int) -> tuple[float, float]:
+    """Wilson's, 95 %, for a share of so many; of none nothing is known."""
+    if count == 0:
+        return 0.0, 1.0
+    found = binomtest(right, count).proportion_ci(0.95, "wilson")
+    return float(found.low), float(found.high)
+
+
+def confusion(results: Results) -> NDArray[np.intp]:
+    """[classes, classes] pictures: the right class down, the predicted one across."""
+    count = len(results.classes)
+    cells = np.bincount(results.labels * count + results.predictions, minlength=count**2)
+    return cells.reshape(count, count)
+
+
+def per_class(results: Results) -> list[ClassFigures]:
+    matrix = confusion(results)
+    return [
+        ClassFigures(
+            name=name,
+            pictures=pictures,
+            named=named,
+            right=right,
+            recall=right / pictures if pictures else None,
+            precision=right / named if named else None,
+        )
+        for name, pictures, named, right in zip(
+            results.classes,
+            matrix.sum(1).tolist(),
+            matrix.sum(0).tolist(),
+            matrix.diagonal().tolist(),
+            strict=True,
+        )
+    ]
+
+
+def majority(results: Results) -> tuple[str, float]:
+    """The most frequent class of these pictures, and the accuracy of always naming it."""
+    counts = np.bincount(results.labels, minlength=len(results.classes))
+    most = int(counts.argmax())
+    return results.classes[most], float(counts[most] / max(1, len(results.labels)))
+
+
+def calibration(results: Results) -> Calibration:
+    """By the confidence in what was predicted, in BINS of equal width."""
+    confidence = results.probabilities.max(1).astype(float)
+    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    bins = [
+        Bin(
+            low=float(one / BINS),
+            high=float((one + 1) / BINS),
+            pictures=int((place == one).sum()),
+            confidence=float(confidence[place == one].mean()),
+            accuracy=float(results.is_right[place == one].mean()),
+        )
+        for one in np.unique(place)
+    ]
+    off = [one["pictures"] * abs(one["confidence"] - one["accuracy"]) for one in bins]
+    return Calibration(error=sum(off) / max(1, len(confidence)), bins=bins)

@@ -22,9 +22,11 @@ class Results:
     @property
     def predictions(self) -> NDArray[np.intp]:
         """[N], the class_ids of the best classes."""
-        return self.probabilities.argmax(1)
+        best: NDArray[np.intp] = self.probabilities.argmax(1)
+        return best
 
     @property
     def is_right(self) -> NDArray[np.bool_]:
         """[N]"""
-        return self.predictions == self.labels
+        right: NDArray[np.bool_] = self.predictions == self.labels
+        return right

@@ -24,9 +24,13 @@ $(foreach name,WEIGHTS CALIBRATION,$(if $($(name)),$(eval export $(name))))
 
 # As parts of file names: what else is in them is refused before a file is made.
 filename = $(shell printf %s '$(subst ','\'',$(1))' | tr -cd 'A-Za-z0-9._-')
-MODEL ?= resnet18
+# Some systems have a NAME of their own in the environment: the computer's.
+ifneq ($(origin NAME),command line)
+NAME := $(or $(MODEL),resnet18)
+unexport NAME
+endif
 PRECISION ?= fp32
-BUILT := model_store/$(call filename,$(MODEL))-$(call filename,$(PRECISION)).mar
+BUILT := model_store/$(call filename,$(NAME))$(if $(filter resnet18,$(NAME)),-$(call filename,$(PRECISION))).mar
 ifeq ($(origin ARCHIVE),undefined)
 ARCHIVE := $(BUILT)
 export ARCHIVE
@@ -104,18 +108,19 @@ trace: checked-names .venv/.installed ## where a request's time goes; for past r
 SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard scripts/packaging/*.py web_client/samples/*.jpg)
 
 .PHONY: archive
-archive: checked-for-packaging $(BUILT) .venv/.installed-build ## build model_store/MODEL-PRECISION.mar, or ARCHIVE=file.mar
+archive: checked-for-packaging $(BUILT) .venv/.installed-build ## build model_store/NAME.mar, resnet18-PRECISION.mar, or ARCHIVE=file.mar
 	@$(if $(BUILT),,$(RUN) scripts.build_archive --output "$$ARCHIVE")
 
 model_store/%.mar: model_store/.recipe-% $(SOURCES) requirements.txt requirements-build.txt | .venv/.installed-build
-	@$(call precision,$*) $(RUN) scripts.build_archive --output $@
+	@$(call of,$*) $(RUN) scripts.build_archive --output $@
 
 # What the archive is made of changes no time stamp of a prerequisite: this file is rewritten when it changes.
 .PRECIOUS: model_store/.recipe-%
 model_store/.recipe-%: FORCE
-	@$(call precision,$*) $(EARLY) scripts.packaging.recipe $@
+	@$(call of,$*) $(EARLY) scripts.packaging.recipe $@
 FORCE:
-precision = PRECISION=$(lastword $(subst -, ,$(1)))
+# What the names of ImageNet's archives say.
+of = $(if $(filter resnet18-fp32 resnet18-int8,$(1)),env -u MODEL NAME=resnet18 PRECISION=$(lastword $(subst -, ,$(1))))
 
 .PHONY: check quick-tests test test-all test-fresh lint format
 check: checked-names .venv/.installed-dev model_store/resnet18-fp32.mar ## style, types, and every test that needs no started service or browser

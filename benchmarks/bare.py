@@ -24,8 +24,9 @@ from PIL import Image
 
 from handler import engines
 from handler.labels import read_labels
+from handler.preset import IMAGENET
 from handler.ranking import rank
-from handler.resizing import CROP, Pixels, crop_box
+from handler.resizing import Pixels, crop_box
 
 FILES = {"ncnn": "network.ncnn.param", "openvino": "network.xml"}  # what an engine reads
 TRIAL = 0.7  # seconds for each way, twice: the first time memory is still being allocated
@@ -46,7 +47,7 @@ def pillow_input(data: bytes) -> Pixels:
     """`handler.preprocessing` with Pillow alone: uint8 [224, 224, 3]."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
     box = crop_box(*image.size)
-    return np.asarray(image.resize((CROP, CROP), Image.Resampling.BILINEAR, box))
+    return np.asarray(image.resize((IMAGENET.crop, IMAGENET.crop), Image.Resampling.BILINEAR, box))
 
 
 class Loop:
@@ -55,7 +56,7 @@ class Loop:
     def __init__(self, directory: Path, threads: int, engine: str | None = None) -> None:
         """directory: an archive's contents."""
         self.labels = read_labels(directory / "labels.tsv")
-        self.engine = engines.load(engine or own_engine(directory), directory, threads)
+        self.engine = engines.load(engine or own_engine(directory), directory, threads, IMAGENET)
 
     def classify(self, batch: Sequence[bytes]) -> list[str]:
         return self.answers(np.stack([pillow_input(data) for data in batch]))

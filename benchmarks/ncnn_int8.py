@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from handler import engines
 from handler.engines.ncnn import BIN, PARAM, Ncnn
+from handler.preset import IMAGENET
 from handler.resizing import Pixels
 from scripts import ROOT
 from scripts.packaging.calibration import from_folder
@@ -57,10 +58,10 @@ def main() -> int:
         for name in ("fp32", "int8"):
             with zipfile.ZipFile(ROOT / "model_store" / f"resnet18-{name}.mar") as archive:
                 archive.extractall(directory / name)
-        reference = engines.load("ncnn", directory / "fp32", threads)
+        reference = engines.load("ncnn", directory / "fp32", threads, IMAGENET)
         candidates: dict[str, engines.Engine] = {
             "ncnn fp32": reference,
-            "OpenVINO int8": engines.load("openvino", directory / "int8", threads),
+            "OpenVINO int8": engines.load("openvino", directory / "int8", threads, IMAGENET),
         }
         largest = input_ranges(directory / "fp32", pictures.calibrating)
         for name, (levels, allowed) in VARIANTS.items():

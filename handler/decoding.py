@@ -25,12 +25,13 @@ from handler.formats import picture_format
 from handler.kinds import refuse_unsupported
 from handler.limits import MAX_PIXELS, MAX_SCANNED_PIXELS
 from handler.orientation import stored_orientation, upright, without_exif
-from handler.resizing import RESIZE, Box
+from handler.preset import IMAGENET, Preset
+from handler.resizing import Box
 from handler.tiff import TiffPage
 
-# Pixels. A JPEG is decoded at 1/2, 1/4 or 1/8 where its shorter side keeps at least this: the
-# decoder reduces cheaply, and leaves at least half of the reduction to the resize to RESIZE.
-MIN_JPEG_SIDE = 2 * RESIZE
+# A JPEG is decoded at 1/2, 1/4 or 1/8 where its shorter side keeps at least so many times what it
+# is resized to: the decoder reduces cheaply, and leaves at least half of the reduction to the rest.
+MIN_JPEG_SCALE = 2
 
 DEEP = ("I;16B", "RGB;16B")  # Pillow's raw modes of PNGs that may have a transparent colour
 
@@ -49,9 +50,9 @@ class Picture(NamedTuple):
     extent: Box
 
 
-def decode(data: bytes) -> Picture:
+def decode(data: bytes, preset: Preset = IMAGENET) -> Picture:
     """The first frame, upright, all of it in memory. Raises a ClientError that names the cause."""
-    return load(*open_picture(data))
+    return load(*open_picture(data), preset)
 
 
 def open_picture(data: bytes) -> tuple[Image.Image, str]:
@@ -78,10 +79,11 @@ def open_picture(data: bytes) -> tuple[Image.Image, str]:
     return image, format
 
 
-def load(image: Image.Image, format: str) -> Picture:
+def load(image: Image.Image, format: str, preset: Preset = IMAGENET) -> Picture:
     """Decode what `open_picture` opened."""
     try:
-        reduced = image.draft(image.mode, (MIN_JPEG_SIDE, MIN_JPEG_SIDE))
+        least = MIN_JPEG_SCALE * preset.resize
+        reduced = image.draft(image.mode, (least, least))
         size = reduced[1][2:] if reduced else image.size
         orientation = stored_orientation(image)
         turned = upright(_loaded(image, format), orientation)

@@ -7,13 +7,13 @@ import numpy as np
 from handler.engines.engine import Floats
 from handler.ranking import Item
 
-CLASSIFIER = "classifier.npy"  # the last layer's weights in an archive, float32 [classes, 512]
+CLASSIFIER = "classifier.npy"  # the last layer's weights in an archive, float32 [classes, C]
 
 
 def explain(items: Sequence[Item], feature_maps: Floats, classifier: Floats) -> list[Item]:
     """The same items, each with `heatmap`: its class activation map as rows of numbers in 0..1.
 
-    feature_maps: float32 [512, 7, 7]. classifier: float32 [classes, 512].
+    feature_maps: float32 [C, h, w]. classifier: float32 [classes, C].
     """
     maps = class_activation_maps(feature_maps, classifier[[item["class_id"] for item in items]])
     rounded = maps.astype(float).round(3).tolist()
@@ -21,14 +21,15 @@ def explain(items: Sequence[Item], feature_maps: Floats, classifier: Floats) -> 
 
 
 def class_activation_maps(feature_maps: Floats, weights: Floats) -> Floats:
-    """Where the evidence for each of K classes lies: float32 [K, 7, 7] in 0..1.
+    """Where the evidence for each of K classes lies: float32 [K, h, w] in 0..1.
 
-    The feature maps [512, 7, 7], weighted by the class's row of the classifier [K, 512] and added
+    The feature maps [C, h, w], weighted by the class's row of the classifier [K, C] and added
     up (Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016). In a
     network that averages its feature maps before one linear layer, as this one does, the mean of
-    that sum is the class's logit without its bias, so the map is exact. What speaks against the
-    class counts as 0 and the greatest value becomes 1, which makes the map equal to Grad-CAM
-    (Selvaraju et al., ICCV 2017). Where nothing speaks for a class, its map is all 0.
+    that sum is the class's logit without its bias, so the map is exact. (Where the averages are
+    divided by their length before, all logits have that factor, and no map changes.) What speaks
+    against the class counts as 0 and the greatest value becomes 1, which makes the map equal to
+    Grad-CAM (Selvaraju et al., ICCV 2017). Where nothing speaks for a class, its map is all 0.
     """
     maps: Floats = np.maximum(np.tensordot(weights, feature_maps, 1), 0)
     greatest = maps.max((1, 2), keepdims=True)

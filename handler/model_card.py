@@ -7,6 +7,7 @@ from typing import Literal, NotRequired, TypedDict
 FILE = "model_card.json"  # in the archive's root
 
 Precision = Literal["fp32", "int8"]
+Interpolation = Literal["bilinear", "bicubic"]
 
 
 class WeightsFile(TypedDict):
@@ -18,6 +19,16 @@ class LabelsFile(TypedDict):
     file: str
     sha256: str
     classes: int
+
+
+class Preprocessing(TypedDict):
+    """What becomes of a picture before the network sees it: the fields of handler/preset.py."""
+
+    resize: int  # pixels, the shorter side
+    crop: int  # pixels, from the centre
+    interpolation: Interpolation  # with antialias
+    mean: list[float]  # RGB, of values from 0 to 1
+    std: list[float]
 
 
 class Calibration(TypedDict):
@@ -69,6 +80,7 @@ class ModelCard(TypedDict):
     architecture: str
     precision: Precision
     engine: str  # as handler/engines names it
+    preprocessing: Preprocessing
     weights: WeightsFile
     labels: LabelsFile
     calibration: NotRequired[Calibration]  # int8 alone

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from handler.decoding import load, open_picture
 from handler.limits import MAX_CONCURRENT_PIXELS
+from handler.preset import IMAGENET, Preset
 from handler.resizing import (
     HAS_SIMD,
     Pixels,
@@ -18,7 +19,7 @@ from handler.resizing import (
 
 
 class Preprocessed(NamedTuple):
-    pixels: Pixels  # uint8 [224, 224, 3], RGB
+    pixels: Pixels  # uint8 [crop, crop, 3], RGB
     format: str  # as `picture_format` names it
     decode_seconds: float
     resize_seconds: float  # ... with the conversion to RGB
@@ -27,8 +28,9 @@ class Preprocessed(NamedTuple):
 class Preprocessor:
     """Decode, resize and crop, from any number of threads; large pictures one at a time."""
 
-    def __init__(self, exact: bool) -> None:
+    def __init__(self, exact: bool, preset: Preset = IMAGENET) -> None:
         """exact: round as torchvision does, also where a third of the time would do."""
+        self._preset = preset
         is_exact = exact or not HAS_SIMD
         self._resample: Resample = resample_exactly if is_exact else resample_with_simd
         self._large = Lock()
@@ -39,7 +41,7 @@ class Preprocessor:
         is_large = image.width * image.height > MAX_CONCURRENT_PIXELS
         with self._large if is_large else nullcontext():
             started = time.perf_counter()
-            picture = load(image, format)
+            picture = load(image, format, self._preset)
             decoded = time.perf_counter()
-            pixels = network_input(*picture, self._resample)
+            pixels = network_input(*picture, self._resample, self._preset)
             return Preprocessed(pixels, format, decoded - started, time.perf_counter() - decoded)

@@ -45,7 +45,7 @@ class Prepared(NamedTuple):
 class Classified(NamedTuple):
     prepared: Prepared
     probabilities: Floats  # float32 [classes]
-    feature_maps: Floats | None  # float32 [512, 7, 7], where an explanation is asked for
+    feature_maps: Floats | None  # float32 [C, h, w], where an explanation is asked for
 
 
 Result = Classified | RequestError

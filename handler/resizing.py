@@ -1,8 +1,7 @@
-"""An image to the pixels the network sees: `uint8 [224, 224, 3]`.
+"""An image to the pixels the network sees: `uint8 [crop, crop, 3]`, ImageNet's `[224, 224, 3]`.
 
-They are those of torchvision's `ResNet18_Weights.IMAGENET1K_V1.transforms()` before scaling and
-normalisation (shorter side to 256, bilinear with antialias, centre crop of 224); what lies outside
-the crop is never computed.
+They are those of torchvision's transforms before scaling and normalisation (`Resize` of the shorter
+side with antialias, `CenterCrop`); what lies outside the crop is never computed.
 """
 
 import math
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handler.colours import eight_bit
+from handler.model_card import Interpolation
+from handler.preset import IMAGENET, Preset
 
 try:
     from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
@@ -23,31 +24,37 @@ else:
 
 Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
-Resample = Callable[[Image.Image, tuple[int, int], Box], Image.Image]  # image, size, box
+Resample = Callable[[Image.Image, tuple[int, int], Box, Interpolation], Image.Image]
 
-RESIZE = 256  # pixels, the shorter side
-CROP = 224  # pixels
+# How far a pixel's filter reaches, in output pixels.
+REACH: dict[Interpolation, int] = {"bilinear": 1, "bicubic": 2}
 
 
-def resample_exactly(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
+def resample_exactly(
+    image: Image.Image, size: tuple[int, int], box: Box, interpolation: Interpolation
+) -> Image.Image:
     """The box of an image at another size, every rounding as torchvision's."""
     left, top, right, bottom = box
     if top == int(top) and bottom - top == size[1]:
         # Pillow skips the vertical pass where all rows are kept.
         image = image.crop((0, int(top), image.width, int(bottom)))
         box = (left, 0, right, image.height)
-    return image.resize(size, Image.Resampling.BILINEAR, box)
+    return image.resize(size, Image.Resampling[interpolation.upper()], box)
 
 
-def resample_with_simd(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
+def resample_with_simd(
+    image: Image.Image, size: tuple[int, int], box: Box, interpolation: Interpolation
+) -> Image.Image:
     """The same in a third of the time; about one value in 300 differs by one level of 255.
 
     Only where HAS_SIMD.
     """
     left, top, right, bottom = box
     resized = Image.new(image.mode, size)
+    # Pillow's bicubic is Catmull and Rom's: a = -0.5.
+    filter = FilterType.bilinear if interpolation == "bilinear" else FilterType.catmull_rom
     options = ResizeOptions(
-        resize_alg=ResizeAlg.convolution(FilterType.bilinear),
+        resize_alg=ResizeAlg.convolution(filter),
         crop_box=CropBox(left, top, right - left, bottom - top),
     )
     Resizer().resize_pil(image, resized, options)
@@ -55,32 +62,41 @@ def resample_with_simd(image: Image.Image, size: tuple[int, int], box: Box) -> I
 
 
 def network_input(
-    image: Image.Image, extent: Box | None = None, resample: Resample = resample_exactly
+    image: Image.Image,
+    extent: Box | None = None,
+    resample: Resample = resample_exactly,
+    preset: Preset = IMAGENET,
 ) -> Pixels:
-    """`uint8 [224, 224, 3]`: resized, cropped and RGB. `extent` is that of a decoded `Picture`."""
+    """`uint8 [crop, crop, 3]`: resized, cropped, RGB. `extent` is that of a decoded `Picture`."""
     image = eight_bit(image)
     x, y, x_end, y_end = extent or (0, 0, *image.size)
-    left, top, right, bottom = crop_box(x_end - x, y_end - y)
+    left, top, right, bottom = crop_box(x_end - x, y_end - y, preset)
     left, top, right, bottom = left + x, top + y, right + x, bottom + y
-    # The rows that the crop's pixels reach: at most one output pixel's height beyond it.
-    reach = max(1.0, (bottom - top) / CROP)
+    crop, interpolation = preset.crop, preset.interpolation
+    # The rows that the crop's pixels reach.
+    reach = REACH[interpolation] * max(1.0, (bottom - top) / crop)
     first = max(0, math.floor(top - reach))
     last = min(image.height, math.ceil(bottom + reach))
-    # Across, then down, as torchvision does: in the other order the roundings differ.
-    across = resample(image, (CROP, last - first), (left, first, right, last))
-    resized = resample(across, (CROP, CROP), (0, top - first, CROP, bottom - first))
+    # Across, then down, as torchvision does: in the other order the roundings differ. (Of tall
+    # pictures Pillow 13 reduces the height first, where that is quicker; networks that were trained
+    # with an older one saw them like this.)
+    across = resample(image, (crop, last - first), (left, first, right, last), interpolation)
+    vertical = (0, top - first, crop, bottom - first)
+    resized = resample(across, (crop, crop), vertical, interpolation)
     return np.asarray(resized.convert("RGB"))
 
 
-def crop_box(width: float, height: float) -> Box:
+def crop_box(width: float, height: float, preset: Preset = IMAGENET) -> Box:
     """The centre crop in the source's coordinates.
 
     The rounding is torchvision's (`functional.resize`, `functional.center_crop`): the longer side
-    becomes `int(256 * long / short)` and the crop starts at `int(round((side - 224) / 2))`.
+    becomes `int(256 * long / short)` and the crop starts at `int(round((side - 224) / 2))`, with
+    ImageNet's sizes.
     """
+    resize, crop = preset.resize, preset.crop
     short, long = sorted((width, height))
-    resized_long = int(RESIZE * long / short)
-    resized = (RESIZE, resized_long) if width <= height else (resized_long, RESIZE)
-    left, top = (round((side - CROP) / 2) for side in resized)
+    resized_long = int(resize * long / short)
+    resized = (resize, resized_long) if width <= height else (resized_long, resize)
+    left, top = (round((side - crop) / 2) for side in resized)
     across, down = width / resized[0], height / resized[1]
-    return left * across, top * down, (left + CROP) * across, (top + CROP) * down
+    return left * across, top * down, (left + crop) * across, (top + crop) * down

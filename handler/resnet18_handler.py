@@ -20,6 +20,7 @@ from handler.metrics import Metrics
 from handler.model_card import read_model_card
 from handler.payload import Payload
 from handler.preprocessing import Preprocessor
+from handler.preset import Preset
 from handler.quarantine import Quarantine, digest
 from handler.ranking import rank
 from handler.request import (
@@ -33,7 +34,6 @@ from handler.request import (
     prepare,
     read,
 )
-from handler.resizing import CROP
 from handler.team import Team
 from handler.timing import Timing, server_timing
 
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 class ResNet18Handler:
-    """ImageNet preprocessing and top-k postprocessing around the archive's engine."""
+    """The archive's preprocessing and top-k postprocessing around the archive's engine."""
 
     def initialize(self, context: Any) -> None:
         """Load and warm up, once per worker."""
@@ -53,9 +53,10 @@ class ResNet18Handler:
         # Mapped: an explanation reads only its classes' rows of 2 MB.
         self.classifier: Floats = np.load(directory / CLASSIFIER, mmap_mode="r")
         # At fp32 the answers are PyTorch's, close calls included; int8 itself differs by more.
-        self.preprocessor = Preprocessor(exact=self.card["precision"] == "fp32")
+        self.preset = Preset.of(self.card["preprocessing"])
+        self.preprocessor = Preprocessor(self.card["precision"] == "fp32", self.preset)
         threads = int(os.environ.get("THREADS") or len(os.sched_getaffinity(0)))
-        self.engine = engines.load(self.card["engine"], directory, threads)
+        self.engine = engines.load(self.card["engine"], directory, threads, self.preset)
         self.quarantine = Quarantine(directory / "quarantine")
         self.decoders = Team(threads, "decode")
         self.warm_up()
@@ -82,7 +83,8 @@ class ResNet18Handler:
         Raises ValueError where it does not give a probability for each label.
         """
         started = time.perf_counter()
-        probabilities, _ = self.engine.infer(np.zeros((1, CROP, CROP, 3), np.uint8))
+        crop = self.preset.crop
+        probabilities, _ = self.engine.infer(np.zeros((1, crop, crop, 3), np.uint8))
         if probabilities.shape != (1, len(self.labels)):
             raise ValueError(
                 f"{self.card['engine']} gives {probabilities.size} probabilities on this processor "

@@ -16,7 +16,8 @@ class Engine(Protocol):
     def infer(self, pictures: Pixels) -> tuple[Floats, Floats]:
         """Classify a batch.
 
-        pictures: uint8 [N, 224, 224, 3], RGB.
-        Returns probabilities float32 [N, classes] and the last feature maps float32 [N, 512, 7, 7].
+        pictures: uint8 [N, crop, crop, 3], RGB.
+        Returns probabilities float32 [N, classes] and the last feature maps float32 [N, C, h, w]:
+        C is 512 in a ResNet-18 or -34 and 2,048 in a ResNet-50, h and w are 7 at a crop of 224.
         """
         ...

@@ -7,7 +7,8 @@ import ncnn
 import numpy as np
 
 from handler.engines.engine import Floats
-from handler.resizing import CROP, Pixels
+from handler.preset import Preset
+from handler.resizing import Pixels
 from handler.team import Team
 
 PARAM = "network.ncnn.param"
@@ -15,15 +16,14 @@ BIN = "network.ncnn.bin"
 # The graph's blobs, as pnnx names them: input, then the outputs in their order.
 PICTURE, PROBABILITIES, FEATURE_MAPS = "in0", "out0", "out1"
 
-# ImageNet's, RGB, of values from 0 to 1: torchvision's ResNet18_Weights.IMAGENET1K_V1.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
-
 
 class Ncnn:
     """One picture at a time: a single one on all threads, those of a batch on one thread each."""
 
-    def __init__(self, directory: Path, threads: int) -> None:
+    def __init__(self, directory: Path, threads: int, preset: Preset) -> None:
+        # Of values from 0 to 255.
+        self._means = [mean * 255 for mean in preset.mean]
+        self._factors = [1 / (std * 255) for std in preset.std]
         self._net = ncnn.Net()
         self._net.opt.num_threads = threads
         self._configure(self._net.opt)
@@ -51,9 +51,10 @@ class Ncnn:
         return np.stack(probabilities), np.stack(feature_maps)
 
     def extractor(self, picture: Pixels) -> Any:
-        """ncnn's extractor of any blob of the graph, by name, for uint8 [224, 224, 3]."""
-        mat = ncnn.Mat.from_pixels(picture, ncnn.Mat.PixelType.PIXEL_RGB, CROP, CROP)
-        mat.substract_mean_normalize([m * 255 for m in MEAN], [1 / (s * 255) for s in STD])
+        """ncnn's extractor of any blob of the graph, by name, for uint8 [crop, crop, 3]."""
+        height, width, _ = picture.shape
+        mat = ncnn.Mat.from_pixels(picture, ncnn.Mat.PixelType.PIXEL_RGB, width, height)
+        mat.substract_mean_normalize(self._means, self._factors)
         extractor = self._net.create_extractor()
         extractor.input(PICTURE, mat)
         return extractor

@@ -30,11 +30,11 @@ def compare(
     pictures: Pixels,
     class_ids: Sequence[int] | None = None,
 ) -> Agreement:
-    """Of the engine, with the files in the directory, on pictures uint8 [N, 224, 224, 3].
+    """Of the engine, with the files in the directory, on pictures uint8 [N, crop, crop, 3].
 
     class_ids: the right classes of the pictures, where they are known.
     """
-    engine = engines.load(engine_name, directory, os.cpu_count() or 1)
+    engine = engines.load(engine_name, directory, os.cpu_count() or 1, reference.preset)
     expected, actual = [], []
     for picture in tqdm(pictures, desc="compare with PyTorch", unit="picture", disable=None):
         with torch.inference_mode():

@@ -45,5 +45,6 @@ def _refused(error: Exception) -> int:
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add_options(parser, Recipe)
-    parser.add_argument("--output", type=Path, help="default: model_store/MODEL-PRECISION.mar")
+    default = "default: model_store/NAME.mar, or resnet18-PRECISION.mar"
+    parser.add_argument("--output", type=Path, help=default)
     return parser.parse_args(arguments)

@@ -1,19 +1,30 @@
 """The building of an archive: export, proof, packing."""
 
+import hashlib
 import shutil
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from handler.explanation import CLASSIFIER
-from handler.labels import read_labels
-from handler.model_card import Agreement, Calibration, ModelCard, Precision, write_model_card
-from handler.resizing import HAS_SIMD
+from handler.labels import parse_labels
+from handler.model_card import (
+    Agreement,
+    Calibration,
+    ModelCard,
+    Precision,
+    WeightsFile,
+    write_model_card,
+)
+from handler.resizing import HAS_SIMD, Pixels
 from scripts.packaging import agreement, calibration, export_ncnn, export_openvino
 from scripts.packaging.archive import pack
+from scripts.packaging.calibration import CalibrationPictures
 from scripts.packaging.recipe import Recipe
 from scripts.packaging.reference import Reference, load_reference
 from scripts.packaging.weights import resolve, sha256
@@ -23,6 +34,23 @@ ENGINES: dict[Precision, str] = {"fp32": "ncnn", "int8": "openvino"}
 
 # Disk space while it is built, in sizes of the weights: among the temporary files, for the archive.
 TEMPORARY, ARCHIVE = 5, 2
+
+
+@dataclass(frozen=True)
+class Model:
+    """What an archive is made from. Raises ValueError where the labels don't fit the network."""
+
+    name: str  # under which it is served
+    version: str
+    reference: Reference
+    weights: WeightsFile
+    labels: bytes  # a file's content, as handler/labels.py reads it
+    labels_file: Path
+    files: Mapping[str, bytes] = field(default_factory=dict)  # more, by their path in the archive
+    about: Mapping[str, object] = field(default_factory=dict)  # more fields of the model card
+
+    def __post_init__(self) -> None:
+        check_labels(self.labels, self.labels_file, self.reference.classes)
 
 
 class Export(NamedTuple):
@@ -35,24 +63,50 @@ class Export(NamedTuple):
 def build(recipe: Recipe, output: Path) -> None:
     """Write the archive. Raises WeightsError, ValueError, OSError or Disagreement."""
     weights = resolve(recipe.weights)
-    check_room(weights, output.absolute().parent)
-    reference = load_reference(weights)
-    check_labels(recipe.labels, reference.classes)
+    check_room(weights.stat().st_size, output.absolute().parent)
+    model = Model(
+        recipe.name,
+        recipe.version,
+        load_reference(weights),
+        {"file": weights.name, "sha256": sha256(weights)},
+        recipe.labels.read_bytes(),
+        recipe.labels,
+    )
+    pictures = None
+    if recipe.precision == "int8" and recipe.calibration:
+        reference = model.reference
+        pictures = calibration.from_folder(recipe.calibration, reference.classes, reference.preset)
+    build_model(model, recipe.precision, output, pictures)
+
+
+def build_model(
+    model: Model, precision: Precision, output: Path, pictures: CalibrationPictures | None = None
+) -> None:
+    """Write the archive of a model that is in memory; the same inputs give the same bytes.
+
+    pictures: without any, the project's own photographs; fp32 needs the judging ones alone.
+    Raises ValueError, OSError or Disagreement.
+    """
     with tempfile.TemporaryDirectory(prefix="network-") as scratch:
         contents = Path(scratch)
-        export = export_and_compare(recipe.precision, reference, recipe.calibration, contents)
-        write_model_card(model_card(recipe, weights, export), contents)
-        (contents / "labels.tsv").write_bytes(recipe.labels.read_bytes())
-        np.save(contents / CLASSIFIER, reference.classifier)
-        pack(contents, recipe.model, recipe.version, output)
+        export = export_and_compare(precision, model.reference, pictures, contents)
+        write_model_card(model_card(model, precision, export), contents)
+        (contents / "labels.tsv").write_bytes(model.labels)
+        np.save(contents / CLASSIFIER, model.reference.classifier)
+        for name, data in model.files.items():
+            (contents / name).parent.mkdir(parents=True, exist_ok=True)
+            (contents / name).write_bytes(data)
+        pack(contents, model.name, model.version, output)
     print(f"archive: {output} ({output.stat().st_size / 1e6:.1f} MB)", flush=True)
 
 
-def check_room(weights: Path, folder: Path) -> None:
-    """folder: the archive's. Raises ValueError: on a full disk torch itself would abort."""
+def check_room(size: int, folder: Path) -> None:
+    """size: of the weights, in bytes. folder: the archive's.
+
+    Raises ValueError: on a full disk torch itself would abort.
+    """
     while not folder.exists():
         folder = folder.parent
-    size = weights.stat().st_size
     for place, needed in (
         (tempfile.gettempdir(), TEMPORARY * size),
         (folder, ARCHIVE * size),
@@ -64,8 +118,9 @@ def check_room(weights: Path, folder: Path) -> None:
             )
 
 
-def check_labels(path: Path, classes: int) -> None:
-    labels = read_labels(path)
+def check_labels(data: bytes, path: Path, classes: int) -> None:
+    """Raises ValueError where they are not `classes` labels that can be told apart."""
+    labels = parse_labels(data, path)
     seen: dict[tuple[str, str | None], int] = {}
     for line, label in enumerate(labels, 1):  # ImageNet has two cranes, each with its wnid
         first = seen.setdefault((label.name, label.wnid), line)
@@ -83,29 +138,32 @@ def check_labels(path: Path, classes: int) -> None:
 
 
 def export_and_compare(
-    precision: Precision, reference: Reference, calibration_folder: Path | None, directory: Path
+    precision: Precision,
+    reference: Reference,
+    pictures: CalibrationPictures | None,
+    directory: Path,
 ) -> Export:
     """Write the engine's files. Raises Disagreement."""
     print(f"export: {precision} for {ENGINES[precision]}", flush=True)
     if precision == "int8":
-        return _export_int8(reference, calibration_folder, directory)
-    return _export_fp32(reference, directory)
+        return _export_int8(
+            reference,
+            pictures or calibration.from_samples(reference.classes, reference.preset),
+            directory,
+        )
+    judging = pictures.judging if pictures else calibration.sample_crops(reference.preset)
+    return _export_fp32(reference, judging, directory)
 
 
-def _export_fp32(reference: Reference, directory: Path) -> Export:
+def _export_fp32(reference: Reference, judging: Pixels, directory: Path) -> Export:
     export_ncnn.export(reference, directory)
-    found = agreement.compare(reference, ENGINES["fp32"], directory, calibration.sample_crops())
+    found = agreement.compare(reference, ENGINES["fp32"], directory, judging)
     print(agreement.sentence(found), flush=True)
     agreement.check_fp32(found)
     return Export(found)
 
 
-def _export_int8(reference: Reference, calibration_folder: Path | None, directory: Path) -> Export:
-    pictures = (
-        calibration.from_folder(calibration_folder, reference.classes)
-        if calibration_folder
-        else calibration.from_samples(reference.classes)
-    )
+def _export_int8(reference: Reference, pictures: CalibrationPictures, directory: Path) -> Export:
     print(f"calibration: {len(pictures.calibrating)} pictures, {pictures.origin}", flush=True)
     if pictures.is_of_other_classes:
         print(
@@ -129,26 +187,26 @@ def _export_int8(reference: Reference, calibration_folder: Path | None, director
     )
 
 
-def model_card(recipe: Recipe, weights: Path, export: Export) -> ModelCard:
-    precision, labels = recipe.precision, recipe.labels
+def model_card(model: Model, precision: Precision, export: Export) -> ModelCard:
     packages = ["torch", "torchvision", ENGINES[precision], "pillow", "numpy"]
     packages += ["cykooz-resizer"] if HAS_SIMD else []
     packages += ["pnnx"] if precision == "fp32" else ["nncf"]
     card: ModelCard = {
-        "name": f"{recipe.model}-{precision}",
-        "version": recipe.version,
-        "architecture": "torchvision.models.resnet18",
+        "name": f"{model.name}-{precision}",
+        "version": model.version,
+        "architecture": f"torchvision.models.{model.reference.architecture}",
         "precision": precision,
         "engine": ENGINES[precision],
-        "weights": {"file": weights.name, "sha256": sha256(weights)},
+        "preprocessing": model.reference.preset.for_card(),
+        "weights": model.weights,
         "labels": {
-            "file": labels.name,
-            "sha256": sha256(labels),
-            "classes": len(read_labels(labels)),
+            "file": model.labels_file.name,
+            "sha256": hashlib.sha256(model.labels).hexdigest(),
+            "classes": model.reference.classes,
         },
         "agreement_with_pytorch_fp32": export.agreement,
         "built_with": {package: version(package) for package in packages},
     }
     if export.calibration:
         card["calibration"] = export.calibration
-    return card
+    return cast(ModelCard, {**card, **model.about})

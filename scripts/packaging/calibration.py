@@ -11,6 +11,7 @@ from tqdm import tqdm
 from handler.decoding import decode
 from handler.errors import ClientError
 from handler.formats import picture_format
+from handler.preset import IMAGENET, Preset
 from handler.resizing import Pixels, network_input
 from scripts import SAMPLES
 
@@ -22,7 +23,7 @@ MIN_PICTURES = 20  # in a folder: with fewer, agreement says nothing
 
 @dataclass(frozen=True)
 class CalibrationPictures:
-    """Pixels are uint8 [N, 224, 224, 3]."""
+    """Pixels are uint8 [N, crop, crop, 3]."""
 
     calibrating: Pixels
     judging: Pixels
@@ -31,7 +32,7 @@ class CalibrationPictures:
     is_of_other_classes: bool = False  # than the model's
 
 
-def from_folder(folder: Path, classes: int) -> CalibrationPictures:
+def from_folder(folder: Path, classes: int, preset: Preset = IMAGENET) -> CalibrationPictures:
     """Every second picture of a folder, subfolders included, calibrates; the others judge.
 
     A table labels.tsv in it (columns file and class_id) gives the right classes.
@@ -46,7 +47,7 @@ def from_folder(folder: Path, classes: int) -> CalibrationPictures:
     pixels, class_ids, unreadable = [], list[int](), 0
     for path in tqdm(paths[::stride], desc="read pictures", unit="picture", disable=None):
         try:
-            pixels.append(network_input(*decode(path.read_bytes())))
+            pixels.append(network_input(*decode(path.read_bytes(), preset), preset=preset))
         except ClientError:
             unreadable += 1
             continue
@@ -71,42 +72,42 @@ def from_folder(folder: Path, classes: int) -> CalibrationPictures:
     )
 
 
-def from_samples(classes: int) -> CalibrationPictures:
+def from_samples(classes: int, preset: Preset = IMAGENET) -> CalibrationPictures:
     """Windows of the project's own photographs, for people who have no others at hand.
 
     The judging windows are nearly whole photographs, as a service sees them: half a photograph
     often shows two classes at once, on which the precisions may well disagree.
     """
     return CalibrationPictures(
-        np.stack([window for path in _samples() for window in _windows(path, 5, 0.6)]),
-        np.stack([window for path in _samples() for window in _windows(path, 4, 0.9)]),
+        np.stack([window for path in _samples() for window in _windows(path, 5, 0.6, preset)]),
+        np.stack([window for path in _samples() for window in _windows(path, 4, 0.9, preset)]),
         None,
         "windows of the project's own photographs",
         classes != IMAGENET_CLASSES,
     )
 
 
-def sample_crops() -> Pixels:
+def sample_crops(preset: Preset = IMAGENET) -> Pixels:
     """24 real pictures as the network sees them: each sample whole, and three windows of it."""
     crops = []
     for path in _samples():
-        image = decode(path.read_bytes()).image
-        crops.append(network_input(image))
+        image = decode(path.read_bytes(), preset).image
+        crops.append(network_input(image, preset=preset))
         width, height = image.size
         for left, top in ((0, 0), (width // 3, height // 3), (width // 2, 0)):
             window = (left, top, left + width // 2, top + height // 2)
-            crops.append(network_input(image.crop(window)))
+            crops.append(network_input(image.crop(window), preset=preset))
     return np.stack(crops)
 
 
-def _windows(path: Path, steps: int, part: float) -> list[Pixels]:
+def _windows(path: Path, steps: int, part: float, preset: Preset) -> list[Pixels]:
     """steps x steps windows, evenly spread, each `part` as wide and high as the picture."""
-    image = decode(path.read_bytes()).image
+    image = decode(path.read_bytes(), preset).image
     width, height = (int(side * part) for side in image.size)
     lefts = np.linspace(0, image.width - width, steps, dtype=int)
     tops = np.linspace(0, image.height - height, steps, dtype=int)
     return [
-        network_input(image.crop((left, top, left + width, top + height)))
+        network_input(image.crop((left, top, left + width, top + height)), preset=preset)
         for top in tops.tolist()
         for left in lefts.tolist()
     ]

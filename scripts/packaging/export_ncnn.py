@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from handler.engines.ncnn import BIN, PARAM
-from handler.resizing import CROP
 from scripts.packaging.reference import Reference
 
 
@@ -20,13 +19,14 @@ def export(reference: Reference, directory: Path) -> None:
         with warnings.catch_warnings():
             # pnnx reads nothing but TorchScript, which torch calls deprecated.
             warnings.filterwarnings("ignore", category=DeprecationWarning)
-            example = torch.zeros(1, 3, CROP, CROP)
+            crop = reference.preset.crop
+            example = torch.zeros(1, 3, crop, crop)
             torch.jit.trace(reference.network, example).save(traced)  # type: ignore[no-untyped-call]
         command = [
             # Its first line may name a Python that this checkout had somewhere else.
             *(sys.executable, str(Path(sys.executable).with_name("pnnx"))),
             traced.name,
-            f"inputshape=[1,3,{CROP},{CROP}]",
+            f"inputshape=[1,3,{crop},{crop}]",
             "fp16=0",  # keep float32 weights
         ]
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True)

@@ -14,7 +14,7 @@ sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino as ov  # noqa: E402
 
 from handler.engines.openvino import GRAPH  # noqa: E402
-from handler.resizing import CROP, Pixels  # noqa: E402
+from handler.resizing import Pixels  # noqa: E402
 from scripts.packaging.reference import Reference  # noqa: E402
 
 # A processor without VNNI adds products in 16 bits, which overflow if weights use all of their 8
@@ -26,16 +26,17 @@ OVERFLOW_FIX = "enable"
 def export(reference: Reference, directory: Path, calibrating: Pixels | None = None) -> None:
     """Write the graph, for any batch size, into `directory`.
 
-    float32, or int8 where pictures to calibrate with are given (uint8 [N, 224, 224, 3]).
+    float32, or int8 where pictures to calibrate with are given (uint8 [N, crop, crop, 3]).
     """
-    example = torch.zeros((2, CROP, CROP, 3), dtype=torch.uint8)
+    crop = reference.preset.crop
+    example = torch.zeros((2, crop, crop, 3), dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=1024)
     with warnings.catch_warnings():
         # torch.export copies its own deprecated LeafSpec.
         warnings.filterwarnings("ignore", "`isinstance\\(treespec, LeafSpec", FutureWarning)
         program = torch.export.export(reference, (example,), dynamic_shapes=({0: batch},))
         model = ov.convert_model(program)
-    model.reshape([-1, CROP, CROP, 3])
+    model.reshape([-1, crop, crop, 3])
     if calibrating is not None:
         model = _quantise(model, calibrating)
     ov.save_model(model, directory / GRAPH, compress_to_fp16=False)

@@ -18,6 +18,7 @@ from scripts.serving.archives import NAME
 from scripts.serving.variables import variable
 
 Precision = Literal["fp32", "int8"]
+IMAGENET = "resnet18"  # the name of the model that the project comes with
 WORD = "up to 50 ASCII letters, digits and ._-, the first a letter or digit"
 
 
@@ -49,20 +50,30 @@ class Recipe:
         "version of the model in the archive",
         default="1.0",
     )
-    model: str = variable(
+    name: str = variable(
         v.matching(NAME, f"a model's name is {WORD}"),
-        "name under which the model is served: /predictions/MODEL",
-        default="resnet18",
+        "name under which the model is served: /predictions/NAME",
+        default=IMAGENET,
+    )
+    model: str | None = variable(
+        v.matching(NAME, f"a model's name is {WORD}"), "what NAME was called before"
     )
 
     @classmethod
     def of(cls, environment: Mapping[str, str], options: argparse.Namespace | None = None) -> Self:
         """Raises BadSetting."""
-        return cls(**{"labels": ROOT / cls.labels} | v.read(cls, environment, options))
+        values = v.read(cls, environment, options)
+        older = values.pop("model", None)
+        if older and values.setdefault("name", older) != older:
+            raise v.BadSetting(
+                f"MODEL={older} and NAME={values['name']} mean the same: give one of them"
+            )
+        return cls(**{"labels": ROOT / cls.labels} | values)
 
     @property
     def file_name(self) -> str:
-        return f"{self.model}-{self.precision}.mar"
+        """ImageNet's has one for each precision, others one alone."""
+        return f"{self.name}-{self.precision}.mar" if self.name == IMAGENET else f"{self.name}.mar"
 
     def identity(self) -> str:
         """What has changed when the archive has to be built again, one thing a line."""

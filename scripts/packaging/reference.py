@@ -1,14 +1,16 @@
-"""torchvision's ResNet-18 in PyTorch: what an archive is built from and compared with."""
+"""torchvision's ResNets in PyTorch: what an archive is built from and compared with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from handler.preset import IMAGENET, Preset
 from scripts.packaging.checkpoint import check_names, load_state
 
 
@@ -36,11 +38,12 @@ def _import_torchvision() -> tuple[ModuleType, Any]:
 
 torchvision, _library = _import_torchvision()
 WEIGHTS = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+Architecture = Literal["resnet18", "resnet34", "resnet50"]
 
 
-def resnet18(classes: int) -> Any:
-    """Not yet trained."""
-    return torchvision.models.resnet18(num_classes=classes)
+def resnet(architecture: Architecture, classes: int) -> Any:
+    """torchvision's, not yet trained."""
+    return torchvision.models.get_model(architecture, num_classes=classes)
 
 
 class Network(nn.Module):
@@ -48,44 +51,56 @@ class Network(nn.Module):
 
     resnet: Any  # torchvision has no types
 
-    def __init__(self, resnet: nn.Module) -> None:
+    def __init__(self, resnet: nn.Module, normalises_features: bool) -> None:
         super().__init__()
         self.resnet = resnet
+        self.normalises_features = normalises_features
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 [N, 3, 224, 224] to float32 [N, classes] and float32 [N, 512, 7, 7]."""
+        """float32 [N, 3, crop, crop] to float32 [N, classes] and float32 [N, C, h, w]."""
         net = self.resnet
         x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
         feature_maps = net.layer4(net.layer3(net.layer2(net.layer1(x))))
-        logits = net.fc(torch.flatten(net.avgpool(feature_maps), 1))
-        return torch.softmax(logits, 1), feature_maps
+        features = torch.flatten(net.avgpool(feature_maps), 1)
+        if self.normalises_features:
+            features = nn.functional.normalize(features)
+        return torch.softmax(net.fc(features), 1), feature_maps
 
 
 class Reference(nn.Module):
-    """The contract of handler/engines in PyTorch float32."""
+    """The contract of handler/engines in PyTorch float32.
+
+    normalises_features: they are divided by their Euclidean length before the linear layer.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, state: dict[str, Tensor]) -> None:
+    def __init__(
+        self,
+        state: Mapping[str, Tensor],
+        architecture: Architecture = "resnet18",
+        preset: Preset = IMAGENET,
+        normalises_features: bool = False,
+    ) -> None:
         super().__init__()
+        self.architecture, self.preset = architecture, preset
         self.classes = len(state["fc.bias"])
-        resnet = resnet18(self.classes)
-        resnet.load_state_dict(state)
-        self.network = Network(resnet)
-        preset = WEIGHTS.transforms()
+        network = resnet(architecture, self.classes)
+        network.load_state_dict(state)
+        self.network = Network(network, normalises_features)
         self.register_buffer("mean", torch.tensor(preset.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(preset.std).view(1, 3, 1, 1))
         self.eval()
 
     @property
     def classifier(self) -> NDArray[np.float32]:
-        """The last layer's weights, float32 [classes, 512]: what class activation maps need."""
+        """The last layer's weights, float32 [classes, C]: what class activation maps need."""
         weights: NDArray[np.float32] = self.network.resnet.fc.weight.detach().numpy()
         return weights
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 [N, 224, 224, 3] to float32 [N, classes] and float32 [N, 512, 7, 7]."""
+        """uint8 [N, crop, crop, 3] to float32 [N, classes] and float32 [N, C, h, w]."""
         x = (pictures.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         probabilities, feature_maps = self.network(x)
         return probabilities, feature_maps
@@ -96,5 +111,5 @@ def load_reference(path: Path) -> Reference:
     state = load_state(path)
     head = state.get("fc.weight")
     classes = len(head) if head is not None and head.ndim else 1000
-    check_names(path, state, resnet18(classes).state_dict())
+    check_names(path, state, resnet("resnet18", classes).state_dict())
     return Reference(state)

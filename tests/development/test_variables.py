@@ -56,6 +56,7 @@ def files() -> set[Path]:
         (("start", "PRECISION=fp16"), "PRECISION='fp16': choose fp32 or int8"),
         (("start", "PRECISION=a:b c%"), "PRECISION='a:b c%': choose fp32 or int8"),
         (("archive", "MODEL=a b"), "MODEL='a b'"),
+        (("archive", "NAME=a b"), "NAME='a b'"),
         (("archive", "VERSION=1 0"), "VERSION='1 0'"),
         (("archive", "WEIGHTS=nothing"), "WEIGHTS='nothing': there is no such file"),
         (("archive", "LABELS=nothing"), "LABELS='nothing': there is no such file"),
@@ -72,6 +73,22 @@ def test_refused(given: tuple[str, ...], sentence: str) -> None:
     assert sentence in said
     assert len(makes_own) == 1
     assert files() == before
+
+
+@pytest.mark.parametrize(
+    ("given", "archive"),
+    [
+        ((), "resnet18-fp32"),
+        (("PRECISION=int8",), "resnet18-int8"),
+        (("NAME=my-int8",), "my-int8"),
+        (("MODEL=mine", "PRECISION=int8"), "mine"),
+    ],
+)
+def test_which_archive_is_built(given: tuple[str, ...], archive: str) -> None:
+    """The computer's name, which some systems have in the environment, is none of a model."""
+    done = make("archive", "--dry-run", "--always-make", *given, NAME="DESKTOP-1")
+    assert f"scripts.build_archive --output model_store/{archive}.mar" in done.stdout
+    assert "DESKTOP-1" not in done.stdout
 
 
 def test_every_target_knows_its_variables() -> None:

@@ -17,19 +17,14 @@ import torch
 from handler import engines
 from handler.decoding import decode
 from handler.engines.engine import Floats
-from handler.engines.ncnn import MEAN, STD
+from handler.preset import IMAGENET, Preset
 from handler.resizing import Pixels, network_input
-from scripts.packaging import export_ncnn
+from scripts.packaging import export_ncnn, export_openvino
 from scripts.packaging.agreement import check_fp32, check_int8, measure
 from scripts.packaging.calibration import sample_crops
-from scripts.packaging.reference import WEIGHTS, Reference, torchvision
+from scripts.packaging.reference import Architecture, Reference, resnet, torchvision
 from scripts.serving.processor import here
 from tests.service import ROOT
-
-
-def test_ncnn_normalises_as_torchvision() -> None:
-    preset = WEIGHTS.transforms()
-    assert (list(preset.mean), list(preset.std)) == (list(MEAN), list(STD))
 
 
 @pytest.mark.slow
@@ -41,9 +36,29 @@ def test_ncnn_takes_a_single_class(tmp_path: Path) -> None:
     pictures = sample_crops()[:3]
     with torch.inference_mode():
         expected = [output.numpy() for output in reference(torch.from_numpy(pictures))]
-    probabilities, maps = engines.load("ncnn", tmp_path, 2).infer(pictures)
+    probabilities, maps = engines.load("ncnn", tmp_path, 2, IMAGENET).infer(pictures)
     assert probabilities == pytest.approx(expected[0], abs=1e-5)
     assert np.abs(maps - expected[1]).max() <= 1e-3 * np.abs(expected[1]).max()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["resnet18", "resnet34", "resnet50"])
+def test_other_networks(architecture: Architecture, tmp_path: Path) -> None:
+    """Features of length one, and another preset: every engine answers as PyTorch does."""
+    torch.manual_seed(1)
+    state = resnet(architecture, 4).state_dict()
+    state["fc.weight"] *= 50  # for answers that differ: nothing is learnt yet
+    preset = Preset(180, 160, "bicubic", (0.5, 0.4, 0.3), (0.1, 0.2, 0.3))
+    reference = Reference(state, architecture, preset, normalises_features=True)
+    pictures = sample_crops(preset)[:3]
+    with torch.inference_mode():
+        expected = [output.numpy() for output in reference(torch.from_numpy(pictures))]
+    assert np.ptp(expected[0]) > 0.1
+    for name, exporter in (("ncnn", export_ncnn), ("openvino", export_openvino)):
+        exporter.export(reference, tmp_path)
+        probabilities, maps = engines.load(name, tmp_path, 2, preset).infer(pictures)
+        assert probabilities == pytest.approx(expected[0], abs=1e-5)
+        assert np.abs(maps - expected[1]).max() <= 1e-3 * np.abs(expected[1]).max()
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +71,7 @@ def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_ncnn_answers_alike_alone_and_in_company(unpacked: Path, threads: int) -> None:
     """Bit for bit, whatever the batch: threads are shared out by its size."""
-    engine = engines.load("ncnn", unpacked, threads)
+    engine = engines.load("ncnn", unpacked, threads, IMAGENET)
     pictures = sample_crops()[:4]
     alone = [engine.infer(picture[None])[0][0] for picture in pictures]
     for size in range(1, 5):  # up to one more than there are threads
@@ -65,12 +80,12 @@ def test_ncnn_answers_alike_alone_and_in_company(unpacked: Path, threads: int) -
 
 def test_an_engine_nobody_has(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="asks for the engine 'tarot'"):
-        engines.load("tarot", tmp_path, 1)
+        engines.load("tarot", tmp_path, 1, IMAGENET)
 
 
 def test_ncnn_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="can't read"):
-        engines.load("ncnn", tmp_path, 1)
+        engines.load("ncnn", tmp_path, 1, IMAGENET)
 
 
 INFER = """
@@ -78,7 +93,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from handler import engines
-engine = engines.load(sys.argv[1], Path(sys.argv[2]), 1)
+from handler.preset import IMAGENET
+engine = engines.load(sys.argv[1], Path(sys.argv[2]), 1, IMAGENET)
 np.save(sys.argv[4], np.stack([engine.infer(p[None])[0][0].copy() for p in np.load(sys.argv[3])]))
 """
 

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 from handler.model_card import FILE, ModelCard, read_model_card, write_model_card
+from handler.preset import IMAGENET
 
 CARD: ModelCard = {
     "name": "resnet18-int8",
@@ -9,6 +10,7 @@ CARD: ModelCard = {
     "architecture": "torchvision.models.resnet18",
     "precision": "int8",
     "engine": "openvino",
+    "preprocessing": IMAGENET.for_card(),
     "weights": {"file": "权重.pth", "sha256": "0" * 64},
     "labels": {"file": "labels.tsv", "sha256": "1" * 64, "classes": 5},
     "calibration": {"pictures": 20, "origin": "half of pictures/", "overflow_fix": "enable"},

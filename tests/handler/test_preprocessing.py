@@ -13,6 +13,7 @@ from handler import preprocessing
 from handler.decoding import Picture, decode
 from handler.errors import UnsupportedFormat
 from handler.preprocessing import Preprocessor
+from handler.preset import Preset
 from handler.resizing import HAS_SIMD, network_input, resample_exactly, resample_with_simd
 from scripts import ROOT, SAMPLES
 from tests.handler.pictures import noise, saved
@@ -75,7 +76,7 @@ def meetings(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[bool]:
     """Whether each of two pictures will have met the other while it is decoded."""
     barrier, met = Barrier(2), list[bool]()
 
-    def load(image: Image.Image, format: str) -> Picture:
+    def load(image: Image.Image, format: str, preset: Preset) -> Picture:
         try:
             barrier.wait(seconds)
             met.append(True)

@@ -8,9 +8,17 @@ from PIL import Image
 
 from handler import resizing
 from handler.decoding import decode
-from handler.resizing import HAS_SIMD, Pixels, crop_box, network_input, resample_with_simd
+from handler.preset import IMAGENET, Preset
+from handler.resizing import (
+    HAS_SIMD,
+    Pixels,
+    crop_box,
+    network_input,
+    resample_exactly,
+    resample_with_simd,
+)
 from scripts import SAMPLES
-from scripts.packaging.reference import WEIGHTS, torchvision
+from scripts.packaging.reference import torchvision
 from tests.handler.pictures import assert_within_one_level, gradient, noise
 
 F = torchvision.transforms.functional
@@ -22,11 +30,15 @@ with_simd = pytest.mark.skipif(
 )
 
 
-def torchvision_input(image: Image.Image) -> Pixels:
-    """What `WEIGHTS.transforms()` does before it scales and normalises."""
-    bilinear = WEIGHTS.transforms().interpolation
-    resized = F.resize(image.convert("RGB"), [256], bilinear, antialias=True)
-    return np.asarray(F.center_crop(resized, [224]))
+# timm's, which crop 0.95 of the side and 1.0, and a large one.
+OTHERS = [Preset(235, 224, "bicubic"), Preset(288, 288, "bicubic"), Preset(600, 512, "bilinear")]
+
+
+def torchvision_input(image: Image.Image, preset: Preset = IMAGENET) -> Pixels:
+    """What torchvision's transforms do before they scale and normalise."""
+    interpolation = torchvision.transforms.InterpolationMode(preset.interpolation)
+    resized = F.resize(image.convert("RGB"), [preset.resize], interpolation, antialias=True)
+    return np.asarray(F.center_crop(resized, [preset.crop]))
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*.jpg")))
@@ -44,6 +56,38 @@ def test_sizes_agree_with_torchvision(
 ) -> None:
     image = make(*size)
     assert_within_one_level(network_input(image), torchvision_input(image))
+
+
+@pytest.mark.parametrize("preset", OTHERS, ids=str)
+@pytest.mark.parametrize("size", BOTH_WAYS, ids=str)
+@pytest.mark.parametrize("make", [noise, gradient])
+def test_other_presets_agree_with_torchvision(
+    make: Callable[[int, int], Image.Image], size: tuple[int, int], preset: Preset
+) -> None:
+    """Bicubic filters sharpen, and so make of one level's difference two, but rarely."""
+    image = make(*size)
+    # Of tall pictures Pillow 13 may reduce the height first; none before it did.
+    interpolation = torchvision.transforms.InterpolationMode(preset.interpolation)
+    width, height = F.resize(Image.new("1", size), [preset.resize]).size
+    across = F.resize(image, [image.height, width], interpolation, antialias=True)
+    resized = F.resize(across, [height, width], interpolation, antialias=True)
+    expected = np.asarray(F.center_crop(resized, [preset.crop]))
+    for resample in [resample_exactly] + [resample_with_simd] * HAS_SIMD:
+        pixels = network_input(image, None, resample, preset)
+        assert pixels.shape == (preset.crop, preset.crop, 3)
+        difference = np.abs(pixels.astype(int) - expected)
+        assert difference.max() <= 2
+        assert (difference == 2).mean() < 0.001
+
+
+@pytest.mark.parametrize("preset", OTHERS, ids=str)
+def test_photographs_at_other_presets(preset: Preset) -> None:
+    """Decoding leaves out of their JPEGs no more than the resize would leave out anyway."""
+    for path in SAMPLES.glob("*.jpg"):
+        data = path.read_bytes()
+        pixels = network_input(*decode(data, preset), preset=preset)
+        expected = torchvision_input(Image.open(path), preset)
+        assert np.abs(pixels.astype(int) - expected).mean() < 1
 
 
 @pytest.mark.parametrize(

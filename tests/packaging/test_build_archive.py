@@ -1,5 +1,6 @@
 """build_archive.py: what it packs, and what it refuses to pack."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -8,18 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from handler.model_card import Agreement
+from handler.model_card import Agreement, WeightsFile
+from handler.preset import IMAGENET, Preset
 from scripts import ROOT, SAMPLES
 from scripts.packaging import builder
 from scripts.packaging.build_archive import main
-from scripts.packaging.builder import Export, check_labels, check_room
+from scripts.packaging.builder import Export, Model, build_model, check_labels, check_room
 from scripts.packaging.recipe import Recipe
+from scripts.packaging.reference import Reference, resnet
 from tests.packaging.building import card_of
 
 
 def test_fp32_archive_agrees_with_pytorch(archive: Path) -> None:
     card = card_of(archive)
-    assert card["name"] == f"{Recipe.model}-fp32"
+    assert card["name"] == f"{Recipe.name}-fp32"
     assert card["agreement_with_pytorch_fp32"]["pictures"] >= 20
     assert card["agreement_with_pytorch_fp32"]["max_probability_difference"] < 1e-4
 
@@ -43,9 +46,9 @@ def test_a_disk_that_is_too_small(tmp_path: Path) -> None:
     with weights.open("wb") as file:
         file.truncate(1 << 42)  # takes no space
     with pytest.raises(ValueError, match=r"needs 21990233 MB of disk space in .* TMPDIR"):
-        check_room(weights, tmp_path)
+        check_room(weights.stat().st_size, tmp_path)
     weights.write_bytes(bytes(100))
-    check_room(weights, tmp_path / "not" / "yet")
+    check_room(weights.stat().st_size, tmp_path / "not" / "yet")
 
 
 AGREEMENT: Agreement = {
@@ -60,7 +63,7 @@ def test_the_models_name_and_version(
 ) -> None:
     """In the manifest and in the card; what is exported does not matter here."""
     monkeypatch.setattr(builder, "export_and_compare", lambda *_: Export(AGREEMENT))
-    options = ["--model", "mine", "--version", "2.0", "--output", str(tmp_path / "x.mar")]
+    options = ["--name", "mine", "--version", "2.0", "--output", str(tmp_path / "x.mar")]
     assert main([*options, "--weights", str(checkpoint)]) == 0
     with zipfile.ZipFile(tmp_path / "x.mar") as archive:
         model = json.loads(archive.read("MAR-INF/MANIFEST.json"))["model"]
@@ -70,6 +73,31 @@ def test_the_models_name_and_version(
     assert card["weights"]["file"] == "untrained.pth"
     assert card["labels"]["classes"] == 1000
     assert card["agreement_with_pytorch_fp32"] == AGREEMENT
+    assert Preset.of(card["preprocessing"]) == IMAGENET
+
+
+def test_a_model_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With files of its own, and more to say of itself."""
+    monkeypatch.setattr(builder, "export_and_compare", lambda *_: Export(AGREEMENT))
+    preset = Preset(235, 224, "bicubic")
+    reference = Reference(resnet("resnet34", 2).state_dict(), "resnet34", preset)
+    weights: WeightsFile = {"file": "weights.safetensors", "sha256": "0" * 64}
+    about = {"none_of_these": {"threshold": 0.95, "pictures": 50}}
+    files = {"samples/0.jpg": b"cat", "novelty.npz": b"features"}
+    labels = Path("labels.tsv")
+    model = Model("pets", "1.0", reference, weights, b"cat\ndog\n", labels, files, about)
+    build_model(model, "int8", tmp_path / "pets.mar")
+    card = card_of(tmp_path / "pets.mar")
+    assert (card["name"], card["architecture"]) == ("pets-int8", "torchvision.models.resnet34")
+    assert (card["weights"], card["none_of_these"]) == (weights, about["none_of_these"])
+    assert card["labels"]["sha256"] == hashlib.sha256(b"cat\ndog\n").hexdigest()
+    assert Preset.of(card["preprocessing"]) == preset
+    with zipfile.ZipFile(tmp_path / "pets.mar") as archive:
+        assert archive.read("labels.tsv") == b"cat\ndog\n"
+        for name, data in files.items():
+            assert archive.read(name) == data
+    with pytest.raises(ValueError, match=r"labels.tsv names 1 classes"):
+        Model("pets", "1.0", reference, weights, b"cat\n", labels)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +107,8 @@ def test_the_models_name_and_version(
         (("--weights", str(ROOT / "README.md")), "not a state dict"),
         (("--labels", str(ROOT / "pyproject.toml")), "expected a name"),
         (("--labels", "/nothing.tsv"), "there is no such file"),
-        (("--model", "two words"), "a model's name is"),
+        (("--name", "two words"), "a model's name is"),
+        (("--name", "one", "--model", "two"), "MODEL=two and NAME=one mean the same"),
         (("--precision", "int8", "--calibration", "/nothing"), "there is no such folder"),
         (("--precision", "int8", "--calibration", str(SAMPLES)), "6 readable pictures"),
     ],
@@ -98,17 +127,15 @@ def test_it_refuses_in_one_sentence(
     assert not output.exists()
 
 
-def test_labels_are_told_apart(tmp_path: Path) -> None:
-    path = tmp_path / "labels.txt"
-    path.write_text("crane\t鹤\tn02012849\ncrane\t起重机\tn03126707\n")
-    check_labels(path, 2)
-    path.write_text("cat\ndog\ncat\n")
+def test_labels_are_told_apart() -> None:
+    path = Path("labels.txt")
+    check_labels("crane\t鹤\tn02012849\ncrane\t起重机\tn03126707\n".encode(), path, 2)
     with pytest.raises(ValueError, match="names 'cat' twice, in lines 1 and 3"):
-        check_labels(path, 3)
+        check_labels(b"cat\ndog\ncat\n", path, 3)
 
 
-def test_labels_of_another_number(tmp_path: Path) -> None:
-    (tmp_path / "labels.txt").write_text("cat\ndog\n")
-    check_labels(tmp_path / "labels.txt", 2)
+def test_labels_of_another_number() -> None:
+    labels = Path("labels.txt")
+    check_labels(b"cat\ndog\n", labels, 2)
     with pytest.raises(ValueError, match="names 2 classes, but the weights' classifier has 3"):
-        check_labels(tmp_path / "labels.txt", 3)
+        check_labels(b"cat\ndog\n", labels, 3)

@@ -1,9 +1,19 @@
 from pathlib import Path
 
 import pytest
+import scipy.special
+import sklearn.preprocessing
 import torch
 
-from scripts.packaging.reference import WEIGHTS, load_reference, torchvision
+from handler.preset import Preset
+from scripts.packaging.reference import (
+    WEIGHTS,
+    Architecture,
+    Reference,
+    load_reference,
+    resnet,
+    torchvision,
+)
 from tests.service import ROOT
 
 
@@ -22,6 +32,31 @@ def test_it_is_torchvisions_network_behind_torchvisions_normalisation(checkpoint
     assert feature_maps.shape == (2, 512, 7, 7)
     assert reference.classes == 1000
     assert reference.classifier.shape == (1000, 512)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "channels"), [("resnet18", 512), ("resnet34", 512), ("resnet50", 2048)]
+)
+def test_features_of_length_one(architecture: Architecture, channels: int) -> None:
+    torch.manual_seed(0)
+    state = resnet(architecture, 3).state_dict()
+    preset = Preset(96, 64, "bicubic", (0.5, 0.4, 0.3), (0.1, 0.2, 0.3))
+    pictures = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        for normalises in (False, True):
+            reference = Reference(state, architecture, preset, normalises)
+            probabilities, feature_maps = reference(pictures)
+            assert feature_maps.shape == (2, channels, 2, 2)
+            features = feature_maps.mean((2, 3)).numpy()
+            if normalises:
+                features = sklearn.preprocessing.normalize(features)
+            logits = features @ reference.classifier.T + state["fc.bias"].numpy()
+            assert probabilities.numpy() == pytest.approx(
+                scipy.special.softmax(logits, 1), abs=1e-6
+            )
+        normalise = torchvision.transforms.Normalize(preset.mean, preset.std)
+        expected = reference.network(normalise(pictures.permute(0, 3, 1, 2) / 255))[0]
+    assert torch.allclose(probabilities, expected, atol=1e-6)
 
 
 def test_another_file() -> None:

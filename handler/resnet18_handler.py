@@ -10,17 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from handler import engines
-from handler.engines.engine import Floats
 from handler.errors import CondemnedPicture, RequestError
-from handler.explanation import CLASSIFIER, explain
-from handler.labels import read_labels
+from handler.explanation import explain
 from handler.logs import log_failure
 from handler.metrics import Metrics
-from handler.model_card import read_model_card
+from handler.model import Model
 from handler.payload import Payload
-from handler.preprocessing import Preprocessor
-from handler.preset import Preset
 from handler.quarantine import Quarantine, digest
 from handler.ranking import rank
 from handler.request import (
@@ -48,49 +43,27 @@ class ResNet18Handler:
         started = time.perf_counter()
         directory = Path(context.system_properties["model_dir"])
         self.top_k = int(context.model_yaml_config["handler"]["top_k"])
-        self.card = read_model_card(directory)
-        self.labels = read_labels(directory / "labels.tsv")
-        # Mapped: an explanation reads only its classes' rows of 2 MB.
-        self.classifier: Floats = np.load(directory / CLASSIFIER, mmap_mode="r")
-        # At fp32 the answers are PyTorch's, close calls included; int8 itself differs by more.
-        self.preset = Preset.of(self.card["preprocessing"])
-        self.preprocessor = Preprocessor(self.card["precision"] == "fp32", self.preset)
         threads = int(os.environ.get("THREADS") or len(os.sched_getaffinity(0)))
-        self.engine = engines.load(self.card["engine"], directory, threads, self.preset)
+        self.model = Model(directory, threads)
         self.quarantine = Quarantine(directory / "quarantine")
         self.decoders = Team(threads, "decode")
-        self.warm_up()
+        card = self.model.card
         logger.info(
             "Ready on cpu with %d threads: precision %s, engine %s, weights %s (sha256 %s), "
             "%d classes",
             threads,
-            self.card["precision"],
-            self.card["engine"],
-            self.card["weights"]["file"],
-            self.card["weights"]["sha256"],
-            len(self.labels),
+            card["precision"],
+            card["engine"],
+            card["weights"]["file"],
+            card["weights"]["sha256"],
+            len(self.model.labels),
         )
         # TorchServe logs a line for every batch on the root logger. Its metrics are log lines too.
         logging.getLogger("ts.metrics").setLevel(logging.INFO)
         logging.getLogger().setLevel(logging.WARNING)
-        self.metrics = Metrics(context, self.card)
+        self.metrics = Metrics(context, card)
         self.metrics.model_loaded(time.perf_counter() - started)
         self.idle_since = time.time()
-
-    def warm_up(self) -> None:
-        """The first inference allocates what later ones reuse: not while a client waits.
-
-        Raises ValueError where it does not give a probability for each label.
-        """
-        started = time.perf_counter()
-        crop = self.preset.crop
-        probabilities, _ = self.engine.infer(np.zeros((1, crop, crop, 3), np.uint8))
-        if probabilities.shape != (1, len(self.labels)):
-            raise ValueError(
-                f"{self.card['engine']} gives {probabilities.size} probabilities on this processor "
-                f"for {len(self.labels)} labels"
-            )
-        logger.info("First inference took %.0f ms", (time.perf_counter() - started) * 1e3)
 
     def handle(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """Answer a batch, in which TorchServe mixes predictions and describe requests."""
@@ -100,8 +73,9 @@ class ResNet18Handler:
         ]
         predictions = [request for request in requests if not request.is_describe]
         answers = iter(self.predict(predictions, context) if predictions else ())
+        card = self.model.card
         return [
-            self.respond(request, self.card, context) if request.is_describe else next(answers)
+            self.respond(request, card, context) if request.is_describe else next(answers)
             for request in requests
         ]
 
@@ -142,7 +116,8 @@ class ResNet18Handler:
             request, payload = pair
             if isinstance(payload, RequestError):
                 return payload
-            return prepare(request, payload, self.preprocessor, self.top_k, len(self.labels))
+            classes = len(self.model.labels)
+            return prepare(request, payload, self.model.preprocess, self.top_k, classes)
 
         if len(pairs) == 1:
             return [prepared(pairs[0])]
@@ -151,7 +126,8 @@ class ResNet18Handler:
     def inference(self, prepared: Sequence[Prepared | RequestError]) -> list[Result]:
         """Each picture classified; errors stay as they are."""
         pictures = [each.picture.pixels for each in prepared if isinstance(each, Prepared)]
-        outputs = zip(*self.engine.infer(np.stack(pictures)), strict=True) if pictures else iter(())
+        infer = self.model.engine.infer
+        outputs = zip(*infer(np.stack(pictures)), strict=True) if pictures else iter(())
 
         def result(each: Prepared | RequestError) -> Result:
             if isinstance(each, RequestError):
@@ -174,9 +150,9 @@ class ResNet18Handler:
                 context.set_response_status(result.status, result.phrase, request.position)
                 document = result.as_dict()
             else:
-                items = rank(result.probabilities, self.labels, result.prepared.top_k)
+                items = rank(result.probabilities, self.model.labels, result.prepared.top_k)
                 if result.feature_maps is not None:
-                    items = explain(items, result.feature_maps, self.classifier)
+                    items = explain(items, result.feature_maps, self.model.classifier)
                 document = items
             answers.append(self.respond(request, document, context))
         return answers
@@ -185,7 +161,7 @@ class ResNet18Handler:
         """The body of an answer; its headers are set."""
         context.set_response_content_type(request.position, "application/json")
         # By this header the gateway tells the handler's answers from TorchServe's own.
-        context.set_response_header(request.position, "x-model", self.card["name"])
+        context.set_response_header(request.position, "x-model", self.model.card["name"])
         return json.dumps(document, ensure_ascii=False).encode()
 
     def report(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from scripts.evaluating.class_names import class_name, natural, told_of
 from scripts.evaluating.files import Contents, ancestry, contents, pictures_below
+from scripts.evaluating.phrases import counted, listed
 from scripts.evaluating.pictures import Labelled, NotLabelled, Picture, Skipped
-from scripts.evaluating.words import counted, listed
 
 TRAIN = ("train", "training")
 VALIDATION = ("val", "valid", "validation", "dev", "test", "testing")  # the first that is there

@@ -5,8 +5,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 
+from scripts.evaluating.phrases import listed
 from scripts.evaluating.pictures import NotLabelled
-from scripts.evaluating.words import listed
 
 LONGEST = 100  # characters: they are shown beside bars and in tables
 # Control characters, halves of characters (names that are no UTF-8), ends of lines: they can't be

@@ -1,8 +1,13 @@
-"""Figures of what a model answered; those of the report and of comparisons."""
+"""Figures of what a model answered; those of the report and of comparisons.
+
+By numpy alone: a rollout needs them where neither scipy nor scikit-learn is.
+"""
+
+import math
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from scripts.evaluating.record import Bin, Calibration, ClassFigures
 from scripts.evaluating.results import Results
@@ -14,8 +19,25 @@ def interval(right: int, count: int) -> tuple[float, float]:
     """Wilson's, 95 %, for a share of so many; of none nothing is known."""
     if count == 0:
         return 0.0, 1.0
-    found = binomtest(right, count).proportion_ci(0.95, "wilson")
-    return float(found.low), float(found.high)
+    share, z = right / count, NormalDist().inv_cdf(0.975)
+    middle = share + z**2 / (2 * count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    whole = 1 + z**2 / count
+    # Where all are right, or none, roundings would leave the end a little beside 1 or 0.
+    low = (middle - half) / whole if right else 0.0
+    high = (middle + half) / whole if right < count else 1.0
+    return low, high
+
+
+def mcnemar(lost: int, won: int) -> float:
+    """The exact two-sided p of McNemar's test: of two models that are equally good, how many are at
+    least as far apart.
+
+    lost: pictures that the first was right on and the second was not; won: the other way round.
+    """
+    count = lost + won
+    tail = sum(math.comb(count, i) for i in range(min(lost, won) + 1))
+    return min(1.0, 2 * tail / (1 << count))
 
 
 def confusion(results: Results) -> NDArray[np.intp]:

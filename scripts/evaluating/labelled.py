@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from scripts.evaluating.class_folders import read_folder
+from scripts.evaluating.phrases import counted, listed
 from scripts.evaluating.pictures import Labelled, NotLabelled, Picture, Skipped
 from scripts.evaluating.table import read_table
 from scripts.evaluating.unpacking import unpack
-from scripts.evaluating.words import counted, listed
 
 __all__ = ["Labelled", "NotLabelled", "Picture", "Skipped", "read"]
 

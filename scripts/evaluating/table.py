@@ -10,8 +10,8 @@ from typing import NamedTuple
 from scripts.evaluating.class_names import class_name, natural, told_of
 from scripts.evaluating.file_names import FileNames
 from scripts.evaluating.files import contents, why_not
+from scripts.evaluating.phrases import counted, listed
 from scripts.evaluating.pictures import Labelled, NotLabelled, Picture, Skipped
-from scripts.evaluating.words import counted, listed
 
 LARGEST_TABLE = 200_000_000  # bytes
 SEPARATORS = "\t;,"

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 from sklearn.dummy import DummyClassifier
@@ -62,11 +63,21 @@ def test_the_calibration_error_is_scikit_learns_curve_weighted() -> None:
     assert found["bins"][-1]["high"] == 1
 
 
-def test_the_interval_is_wilsons() -> None:
-    for right, count in ((0, 5), (3, 5), (147, 153), (153, 153)):
-        share, z = right / count, 1.959963984540054
-        middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-        half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-        expected = middle + np.array([-1, 1]) * half / (1 + z**2 / count)
-        assert figures.interval(right, count) == pytest.approx(tuple(expected), abs=1e-12)
+@pytest.mark.parametrize(
+    ("right", "count"), [(0, 1), (1, 1), (0, 5), (3, 5), (147, 153), (153, 153), (9999, 10_000)]
+)
+def test_the_interval_is_wilsons(right: int, count: int) -> None:
+    found = binomtest(right, count).proportion_ci(0.95, "wilson")
+    assert figures.interval(right, count) == pytest.approx((found.low, found.high), abs=1e-12)
+
+
+def test_of_no_pictures_nothing_is_known() -> None:
     assert figures.interval(0, 0) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("lost", "won"), [(0, 0), (1, 0), (0, 6), (3, 3), (10, 2), (2, 10), (40, 60), (5000, 5200)]
+)
+def test_mcnemar_is_the_binomial_test_of_what_differs(lost: int, won: int) -> None:
+    expected = binomtest(lost, lost + won).pvalue if lost + won else 1
+    assert figures.mcnemar(lost, won) == pytest.approx(expected, rel=1e-9)

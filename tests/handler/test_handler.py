@@ -81,7 +81,7 @@ def test_engine_agrees_with_pytorch(handler: ResNet18Handler, reference: Referen
     pictures = np.stack([network_input(*decode(data)) for data in PICTURES])
     with torch.inference_mode():
         expected = [output.numpy() for output in reference(torch.from_numpy(pictures))]
-    probabilities, maps = handler.engine.infer(pictures)
+    probabilities, maps = handler.model.engine.infer(pictures)
     assert probabilities == pytest.approx(expected[0], abs=1e-5)
     assert np.abs(maps - expected[1]).max() <= 1e-3 * np.abs(expected[1]).max()
 
@@ -162,7 +162,7 @@ def test_an_unexpected_exception_stays_with_its_request(
             raise KeyError("a fault in a library")
         return Preprocessor(exact=True)(data)
 
-    monkeypatch.setattr(handler, "preprocessor", faulty)
+    monkeypatch.setattr(handler.model, "preprocess", faulty)
     (bad, good), context = answers(handler, [GOOD[1], GOOD[0]])
 
     assert (bad["code"], bad["type"]) == (500, "internal_error")
@@ -203,7 +203,7 @@ def test_describe_beside_predictions(handler: ResNet18Handler) -> None:
     describe: tuple[Row, Headers] = ({}, {"describe": "True"})
     expected, _ = answers(handler, GOOD)
     documents, context = answers(handler, [describe, GOOD[0], GOOD[1], describe, GOOD[2]])
-    assert documents[0] == documents[3] == handler.card
+    assert documents[0] == documents[3] == handler.model.card
     for place, other in zip((1, 2, 4), expected, strict=True):
         assert_same(documents[place], other)
     for i in range(5):
@@ -216,10 +216,10 @@ def test_describe_is_no_prediction(
     handler: ResNet18Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It meets neither the engine nor the metrics, and its time is not a prediction's."""
-    monkeypatch.setattr(handler, "engine", None)
+    monkeypatch.setattr(handler.model, "engine", None)
     monkeypatch.setattr(handler, "metrics", None)
     documents, context = answers(handler, [({}, {"Describe": "True"})])
-    assert documents == [handler.card]
+    assert documents == [handler.model.card]
     assert "server-timing" not in context.get_response_headers(0)
 
 

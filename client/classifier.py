@@ -20,6 +20,7 @@ from client.http import (
     refusal,
     session,
 )
+from client.models import Model, models_of
 
 MODEL = "resnet18"  # where no other is named
 PATIENCE = 30.0  # seconds to go on retrying while no picture is answered
@@ -38,6 +39,7 @@ Item = TypedDict(
         "wnid": str | None,
         "confidence": float,
         "heatmap": NotRequired[list[list[float]]],
+        "none_of_these": NotRequired[float],  # see client/models.py
     },
 )
 
@@ -64,6 +66,7 @@ class Classifier:
         """
         check_address(url)
         self.url = url.rstrip("/")
+        self.model = model
         self.patience = patience
         self.timeout = timeout
         self.on_wait = on_wait
@@ -134,13 +137,30 @@ class Classifier:
         headers = {"Content-Type": "application/octet-stream"}
         if top_k is not None:
             headers["X-Top-K"] = str(top_k)
+        return self._send("POST", self._address, data=picture, headers=headers)
+
+    def models(self) -> list[Model]:
+        """What the service serves, asked once. Raises ServiceError."""
         try:
-            response = self._session.post(
-                self._address,
-                picture,
-                headers=headers,
+            response = self._send("GET", f"{self.url}/models")
+        except OSError as reason:
+            raise failure(self.url, reason) from reason
+        if not response.ok or response.is_redirect:
+            raise refusal(response, self._key)
+        models = models_of(_json(response))
+        if models is None:
+            raise not_ours(self.url)
+        return models
+
+    def _send(self, method: str, address: str, **content: Any) -> requests.Response:
+        """One attempt, its whole answer. Raises OSError."""
+        try:
+            response = self._session.request(
+                method,
+                address,
                 timeout=(min(CONNECT, self.timeout), self.timeout),
                 stream=True,
+                **content,
             )
         except OSError:
             raise
@@ -168,11 +188,16 @@ class Classifier:
 
 def _items(response: requests.Response) -> list[Item] | None:
     """What the answer says; None where it is not the answer of such a service."""
+    items = _json(response)
+    return items if isinstance(items, list) and items and all(map(_is_item, items)) else None
+
+
+def _json(response: requests.Response) -> Any:
+    """None where it is none."""
     try:
-        items: list[Item] = response.json()
+        return response.json()
     except (ValueError, RecursionError):
         return None
-    return items if isinstance(items, list) and items and all(map(_is_item, items)) else None
 
 
 def _is_item(item: Any) -> bool:

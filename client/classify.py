@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from client.classifier import MODEL, PATIENCE, Classifier, Item
 from client.errors import ServiceError
-from client.output import WRITERS, Result, Unwritable, complain, prepare, write
+from client.output import WRITERS, Result, Unwritable, complain, model_lines, prepare, write
 from client.pictures import ANSWERED, Pictures, read_picture
 from client.resuming import answered
 from client.shrinking import LARGEST_BODY, shrunk
@@ -62,7 +62,11 @@ def main(options: argparse.Namespace, key: str | None = None, host: str | None =
     tally = Tally()
     try:
         prepare(options.format)
-        status = _run(options, _classifier(options, key, host), tally)
+        classifier = _classifier(options, key, host)
+        if options.list:
+            write(model_lines(classifier.models(), options.format))
+            return 0
+        status = _run(options, classifier, tally)
     except ServiceError as error:
         complain(str(error))
         return 2
@@ -145,7 +149,7 @@ def _classify(
         except ServiceError as error:
             return path, error
 
-    writer = WRITERS[options.format](options.top_k or TOP_K)
+    writer = WRITERS[options.format](options.top_k or TOP_K, classifier.model)
     pool = ThreadPoolExecutor(IN_FLIGHT)
     quiet = len(paths) < FEW or sys.stderr is None or not sys.stderr.isatty()
     try:
@@ -189,7 +193,15 @@ def _in_order(
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file, a folder or -")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "pictures", nargs="*", default=[], metavar="PICTURE", help="a file, a folder or -"
+    )
+    what.add_argument(
+        "--list",
+        action="store_true",
+        help="say which models are served, with classes and accuracy (--json: all about them)",
+    )
     parser.add_argument("--url", help=f"of the service (default: this checkout's, else {URL})")
     parser.add_argument("--model", help=f"default: the service's, else {MODEL}")
     parser.add_argument("--top-k", type=_whole, help="items for each picture (default: 3)")

@@ -12,23 +12,27 @@ import re
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from tqdm import tqdm
 
 from client.classifier import Item
 from client.errors import ServiceError
+from client.models import Model
 
 Result = tuple[str, list[Item] | ServiceError]  # the file, and what became of it
 
 COLUMNS = ("class", "class_zh", "class_id", "wnid", "confidence")
+LAST = ("model", "none_of_these")
 # A spreadsheet takes text that begins like this for a formula and would run it.
 FORMULA = re.compile(r"[=+\-@\t\r].", re.DOTALL)
 
 # tqdm's own lock would be one between processes too: Python 3.14 starts a process that watches over
 # it, and complains where ours ends at once.
 tqdm.set_lock(threading.RLock())
+
+NAMED = 3  # of a model's classes, in a list of models
 
 JOINERS = "\u200c\u200d"
 
@@ -73,13 +77,14 @@ class JsonLines:
 class Csv:
     """A row for each picture, as the page saves it (web_client/js/export.js)."""
 
-    def __init__(self, top_k: int) -> None:
+    def __init__(self, top_k: int, model: str) -> None:
         self._top_k = top_k
+        self._model = model
 
     def header(self) -> str:
         others = [f"{name}_{rank}" for rank in range(2, self._top_k + 1) for name in COLUMNS]
         # With a byte order mark Excel reads it as UTF-8.
-        return "\ufeff" + _row(["file", *COLUMNS, *others, "error"])
+        return "\ufeff" + _row(["file", *COLUMNS, *others, "error", *LAST])
 
     def text(self, result: Result) -> str:
         path, outcome = result
@@ -89,15 +94,36 @@ class Csv:
             fields = dict(item) | {"confidence": f"{item['confidence']:.6f}"}
             cells += [fields[name] for name in COLUMNS]
         empty = [""] * (self._top_k * len(COLUMNS) - len(cells))  # the model may have few classes
-        return _row([path, *cells, *empty, error])
+        judged = items[0].get("none_of_these", "") if items else ""
+        return _row([path, *cells, *empty, error, self._model if items else "", judged])
 
 
-# Each is told how many answers a picture has.
-WRITERS: dict[str, Callable[[int], Writer]] = {
-    "table": lambda _: Table(),
-    "json": lambda _: JsonLines(),
+# Each is told how many answers a picture has, and of which model.
+WRITERS: dict[str, Callable[[int, str], Writer]] = {
+    "table": lambda *_: Table(),
+    "json": lambda *_: JsonLines(),
     "csv": Csv,
 }
+
+
+def model_lines(models: Sequence[Model], format: str) -> str:
+    """A line for each model: all about it as JSON, or a row of a table."""
+    if format == "json":
+        lines = [json.dumps(model, ensure_ascii=False) for model in models]
+        return "".join(f"{_escaped(line, _json_escape)}\n" for line in lines)
+    rows = [_model_row(model) for model in models]
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
+    return "".join("  ".join(map(_padded, row, widths)).rstrip() + "\n" for row in rows)
+
+
+def _model_row(model: Model) -> list[str]:
+    """Name, version, number of classes, accuracy, and some of the classes."""
+    names = [visible(one["class"]) for one in model["classes"]]
+    shown = ", ".join([*names[:NAMED], *["…"][: len(names) - NAMED]])
+    evaluation = model["evaluation"]
+    accuracy = f"accuracy {evaluation['accuracy']:.1%}" if evaluation else ""
+    words = [visible(model["name"]), visible(model["version"])]
+    return [*words, f"{len(names):,} classes", accuracy, shown]
 
 
 def prepare(format: str) -> None:
@@ -135,9 +161,13 @@ def _lines(outcome: list[Item] | ServiceError) -> Iterator[str]:
     names = [visible(item["class"]) for item in outcome]
     width = max(map(_columns, names))
     for name, item in zip(names, outcome, strict=True):
-        padded = name + " " * (width - _columns(name))
+        padded = _padded(name, width)
         chinese = visible(item["class_zh"] or "")
         yield f"  {item['confidence']:6.1%}  {padded}  {chinese}".rstrip()
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _columns(text))
 
 
 def _columns(text: str) -> int:

@@ -18,6 +18,7 @@ Item = TypedDict(
         "wnid": str | None,
         "confidence": float,
         "heatmap": NotRequired[list[list[float]]],
+        "none_of_these": NotRequired[float],  # see NoneOfThese in handler/model_card.py
     },
 )
 

@@ -18,6 +18,7 @@ from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
 from scripts.serving.variables import variables
+from tests.archives import TWO_KINDS, of_two_kinds
 from tests.service import ARCHIVES, SHARED, Service, started
 from tests.web_client.browser import launched
 
@@ -35,7 +36,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Fixtures that start something. What uses one is marked by itself, and is no part of `make check`.
 STARTED = {
-    *("service", "int8_service", "other", "browser"),
+    *("service", "int8_service", "two_kinds_service", "other", "browser"),
     *("attacked", "faulty", "guarded", "locked", "logging_service", "open_service", "watched"),
 }
 
@@ -83,6 +84,20 @@ def service(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="session")
 def int8_service(int8_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with started(int8_archive, tmp_path_factory.mktemp("run")) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def two_kinds(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of a model such as one is taught."""
+    return of_two_kinds(archive, tmp_path_factory.mktemp("two_kinds") / f"{TWO_KINDS}.mar")
+
+
+@pytest.fixture(scope="session")
+def two_kinds_service(
+    two_kinds: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    with started(two_kinds, tmp_path_factory.mktemp("run")) as service:
         yield service
 
 

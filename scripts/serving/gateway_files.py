@@ -22,6 +22,8 @@ TEMPLATE = FOLDER / "envoy.yaml"
 PAGE = ROOT / "web_client"
 # Host headers without a name: IPv4 and IPv6 addresses, with or without a port.
 ADDRESS = r"[0-9.]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?"
+# What the supervisor says of the models.
+DESCRIBED = f"/models(/{NAME}/samples/{NAME})?"
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 # Headers that TorchServe gets, besides what Envoy itself writes.
 PASSED = (
@@ -66,8 +68,9 @@ def write_configuration(
         "MODEL": model,
         "MODEL_PATTERN": re.escape(model),
         "VERSION_PATTERN": NAME,
+        "DESCRIBED": DESCRIBED,
         "PAGE": [route for address, path in pages().items() for route in _routes(address, path)],
-        "TO_GET": "|".join(map(re.escape, ["/ready", "/ping", *pages()])),
+        "TO_GET": "|".join([DESCRIBED, *map(re.escape, ["/ready", "/ping", *pages()])]),
         "OTHER_HEADERS": nothing_but(PASSED),
         "RUN": str(run.path),
         "SOCKETS": str(run.sockets),

@@ -1,5 +1,6 @@
-"""What the supervisor answers on loopback: /ready for the gateway, /metrics for Prometheus."""
+"""What the supervisor answers on loopback: to the gateway, and /metrics to Prometheus."""
 
+import json
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -9,12 +10,20 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
+from scripts.serving.described import Served, describe, sample
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 class StatusPage:
-    def __init__(self, port: int, is_ready: Callable[[], bool], metrics: Collector) -> None:
+    def __init__(
+        self,
+        port: int,
+        is_ready: Callable[[], bool],
+        served: Callable[[], list[Served]],
+        metrics: Collector,
+    ) -> None:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(metrics)
         page: WSGIApplication = make_wsgi_app(registry)
@@ -22,16 +31,25 @@ class StatusPage:
         def answer(
             environment: "WSGIEnvironment", start_response: "StartResponse"
         ) -> Iterable[bytes]:
-            match environment["PATH_INFO"]:
-                case "/ready" if is_ready():
-                    start_response("200 OK", [("Content-Type", "application/json")])
-                    return [b'{"status": "Ready"}']
-                case "/metrics":
+            kind, body = "application/json", None
+            match environment["PATH_INFO"].split("/")[1:]:
+                case ["metrics"]:
                     return page(environment, start_response)
-                case path:  # the gateway has the words
-                    no = "503 Service Unavailable" if path == "/ready" else "404 Not Found"
-                    start_response(no, [("Content-Length", "0")])
-                    return []
+                case ["ready"]:
+                    body = b'{"status": "Ready"}' if is_ready() else None
+                case ["models"]:
+                    models = {"models": describe(served())}
+                    body = json.dumps(models, ensure_ascii=False).encode()
+                case ["models", name, "samples", file]:
+                    kind, body = "image/jpeg", sample(served(), name, file)
+            if body is None:  # the gateway has the words
+                away = environment["PATH_INFO"] == "/ready"
+                no = "503 Service Unavailable" if away else "404 Not Found"
+                start_response(no, [("Content-Length", "0")])
+                return []
+            headers = {"Content-Type": kind, "Content-Length": str(len(body))}
+            start_response("200 OK", [*headers.items(), ("Cache-Control", "no-cache")])
+            return [body] if environment["REQUEST_METHOD"] == "GET" else []
 
         self._server = make_server("127.0.0.1", port, answer, ThreadingWSGIServer, _Silent)
         self._thread = threading.Thread(

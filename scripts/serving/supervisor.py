@@ -17,6 +17,7 @@ from client.classifier import Classifier
 from scripts.serving.acme import Acme
 from scripts.serving.archives import model_of
 from scripts.serving.bounds import GATEWAY_CHECK, READY, WRITE_AGAIN
+from scripts.serving.described import Served
 from scripts.serving.exporter import Exporter
 from scripts.serving.gateway import Gateway
 from scripts.serving.notify import notify
@@ -73,6 +74,7 @@ class Supervisor:
         self.status_page = StatusPage(
             self.ports["SUPERVISOR"],
             self._is_ready,
+            self._served,
             Exporter(run, self.processes, self._is_ready),
         )
         self._status: Status = "starting"
@@ -114,6 +116,10 @@ class Supervisor:
 
     def _is_ready(self) -> bool:
         return self.readiness.is_ready
+
+    def _served(self) -> list[Served]:
+        store, names = self.run_directory.model_store, self.run_directory.changes().archives
+        return [Served([store / name for name in names], self._is_ready())]
 
     def _in_work(self) -> int:
         return self.readiness.in_work

@@ -232,3 +232,46 @@ def test_no_bar_where_no_terminal_reads(folder: Path) -> None:
                     bar += part
     assert done.returncode == 0
     assert f"{PICTURES}/{PICTURES}".encode() in bar
+
+
+def test_list(service: Service) -> None:
+    code, out, err = classify(service, "--list")
+    assert (code, err) == (0, "")
+    assert out.startswith("resnet18  1.0  1,000 classes")
+    code, out, _ = classify(service, "--list", "--json")
+    assert [len(json.loads(line)["classes"]) for line in out.splitlines()] == [1000]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"models": [1]}',
+        b'{"models": [{"name": "a"}]}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
+)
+def test_list_of_something_else(body: bytes) -> None:
+    with foreign(answer(200, body)) as server:
+        code, out, err = run("--url", server.url, "--list")
+    assert (code, out) == (2, "")
+    assert err == f"classify: What answers at {server.url} is not a classification service\n"
+
+
+def test_list_where_there_is_none() -> None:
+    code, out, err = run("--url", NOBODY, "--list")
+    assert (code, out) == (2, "")
+    assert err == f"classify: Can't reach {NOBODY}: Connection refused\n"
+    with foreign(answer(404)) as server:  # an older service
+        code, out, err = run("--url", server.url, "--list")
+    assert (code, out, err) == (2, "", f"classify: {server.url}/models answered 404\n")
+
+
+def test_list_or_pictures() -> None:
+    for arguments in ([], ["--list", CAT]):
+        code, _, err = run("--url", NOBODY, *arguments)
+        assert code == 2
+        assert "--list" in err

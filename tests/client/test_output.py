@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client import models
 from client.classifier import Item
 from client.errors import ServiceError
-from client.output import Csv, JsonLines, Table, visible
-from handler import ranking
+from client.models import Model
+from client.output import Csv, JsonLines, Table, model_lines, visible
+from handler import model_card, ranking
 from scripts import ROOT
 from tests.client.foreign import answer, foreign
 
@@ -40,6 +42,9 @@ def same(one: str, other: str) -> bool:
 
 def test_items_are_the_service_s() -> None:
     assert Item.__annotations__ == ranking.Item.__annotations__
+    for name in ("Evaluation", "NoneOfThese"):
+        theirs, ours = (getattr(module, name) for module in (models, model_card))
+        assert theirs.__annotations__ == ours.__annotations__
 
 
 @given(anything)
@@ -74,7 +79,7 @@ def test_json_gives_names_back(name: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["C"]) | st.sampled_from("=+-@\t\r\n,\"'")))
 def test_csv_gives_names_back(name: str) -> None:
-    csv_ = Csv(1)
+    csv_ = Csv(1, "resnet18")
     [good, bad] = rows(csv_.header() + csv_.text((name, [TINY])) + csv_.text((name, FAILED)))
     for row in (good, bad):
         guarded = row["file"] != name
@@ -83,13 +88,15 @@ def test_csv_gives_names_back(name: str) -> None:
     assert good == {
         "file": good["file"], "class": "tabby", "class_zh": "埃及猫",
         "class_id": "281", "wnid": "", "confidence": "0.000048", "error": "",
+        "model": "resnet18", "none_of_these": "",
     }  # fmt: skip
     assert bad["error"] == r"can't be read: \x1b[2J"
+    assert bad["model"] == ""
 
 
 @pytest.mark.parametrize("name", ["=cmd|'/C calc'!A0", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"])
 def test_no_cell_is_a_formula(name: str) -> None:
-    writer = Csv(1)
+    writer = Csv(1, "resnet18")
     item: Item = {**TINY, "class": name}
     text = (
         writer.header() + writer.text((name, [item])) + writer.text(("a", ServiceError("x", name)))
@@ -100,18 +107,55 @@ def test_no_cell_is_a_formula(name: str) -> None:
 
 
 def test_standard_input_is_no_formula() -> None:
-    assert Csv(1).text(("-", [TINY])).startswith("-,tabby,")
+    assert Csv(1, "resnet18").text(("-", [TINY])).startswith("-,tabby,")
 
 
 @pytest.mark.parametrize("answers", [1, 2, 3])
 def test_a_picture_is_a_row_however_many_classes_the_model_has(answers: int) -> None:
     """csv.DictReader would show a row that is too long as a column None, or fill in a short one."""
-    writer = Csv(2)
+    writer = Csv(2, "resnet18")
     table = csv.reader(io.StringIO(writer.header() + writer.text(("a", [TINY] * answers))))
     header, row = table
-    assert header[6:] == ["class_2", "class_zh_2", "class_id_2", "wnid_2", "confidence_2", "error"]
+    second = ["class_2", "class_zh_2", "class_id_2", "wnid_2", "confidence_2"]
+    assert header[6:] == [*second, "error", "model", "none_of_these"]
     assert len(row) == len(header)
-    assert [row[1], row[6], row[-1]] == ["tabby", "tabby" if answers > 1 else "", ""]
+    assert [row[1], row[6], row[11]] == ["tabby", "tabby" if answers > 1 else "", ""]
+
+
+def test_a_picture_that_is_none_of_these() -> None:
+    text = Csv(1, "ants").text(("a", [{**TINY, "none_of_these": 0.996}]))
+    assert text.endswith(",,ants,0.996\r\n")
+
+
+def test_models_are_listed() -> None:
+    evaluation: models.Evaluation = {
+        "accuracy": 0.9613,
+        "interval": [0.917, 0.982],
+        "pictures": 153,
+        "held_out": "val/",
+        "majority": 0.5,
+        "calibration_error": 0.03,
+    }
+    taught: Model = {
+        "name": "猫",
+        "version": "1.0",
+        "versions": ["1.0"],
+        "ready": True,
+        "precision": None,
+        "architecture": None,
+        "none_of_these": None,
+        "samples": [],
+        "classes": [{"class": "a\x1b", "class_zh": None, "class_id": 0, "wnid": None}],
+        "evaluation": evaluation,
+    }
+    many: Model = {**taught, "name": "x", "classes": taught["classes"] * 1000, "evaluation": None}
+    assert model_lines([taught, many], "table") == (
+        "猫  1.0  1 classes      accuracy 96.1%  a\\x1b\n"
+        "x   1.0  1,000 classes                  a\\x1b, a\\x1b, a\\x1b, …\n"
+    )
+    lines = model_lines([taught, many], "json").splitlines()
+    assert [json.loads(line) for line in lines] == [taught, many]
+    assert model_lines([], "table") == ""
 
 
 NAMES = [b"\xff\xfe.jpg", "猫.jpg".encode(), b"a\nb.jpg", b"\x1b[31m.jpg", b"-x.jpg", b"=1+1.jpg"]

@@ -206,14 +206,17 @@ def test_curl_is_quoted(page: Page, name: str, key: bool) -> None:
 def test_csv_is_read_back(page: Page, name: str) -> None:
     item = {"class": "a, b", "class_zh": None, "class_id": 7, "wnid": "n1", "confidence": 0.25,
             "heatmap": [[0]]}  # fmt: skip
-    done = {"name": name, "phase": "done", "items": [item]}
+    item["none_of_these"] = 0.5
+    done = {"name": name, "phase": "done", "items": [item], "model": {"name": "ants"}}
     failed = {"name": name, "phase": "failed", "problem": {"type": "svg", "values": {"name": "=x"}}}
     text = call(page, "export", "asCsv", [done, failed], 3, "en")
-    assert text.startswith(Csv(3).header().removeprefix("\ufeff"))  # as classify.py --csv
+    header = Csv(3, "resnet18").header()  # as classify.py --csv
+    assert text.startswith(header.removeprefix("\ufeff"))
     first, second = csv.DictReader(io.StringIO(text, newline=""))
     assert first["file"].removeprefix("'") == name
     assert first["file"][0] not in "=+-@\t"
     assert (first["class"], first["class_zh"], first["confidence"]) == ("a, b", "", "0.25")
+    assert (first["model"], first["none_of_these"], second["model"]) == ("ants", "0.5", "")
     assert "SVG" in second["error"]
 
 

@@ -32,9 +32,10 @@ export function asCsv(pictures, topK, language) {
     const items = picture.phase === "done" ? answersOf(picture, topK) : [];
     const error = picture.problem ? problemText(language, picture.problem) : "";
     const cells = ranks.flatMap((rank) => COLUMNS.map((column) => items[rank - 1]?.[column]));
-    return [picture.name, ...cells, error].map(cell);
+    const model = items.length ? picture.model?.name : "";
+    return [picture.name, ...cells, error, model, items[0]?.none_of_these].map(cell);
   });
-  return [["file", ...ranks.flatMap(suffixed), "error"], ...rows]
+  return [["file", ...ranks.flatMap(suffixed), "error", "model", "none_of_these"], ...rows]
     .map((row) => `${row.join(",")}\r\n`)
     .join("");
 }

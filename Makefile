@@ -122,6 +122,10 @@ FORCE:
 # What the names of ImageNet's archives say.
 of = $(if $(filter resnet18-fp32 resnet18-int8,$(1)),env -u MODEL NAME=resnet18 PRECISION=$(lastword $(subst -, ,$(1))))
 
+.PHONY: evaluate
+evaluate: checked-for-work .venv/.installed-teach ## judge a model on labelled pictures: make evaluate DATA=folder NAME=resnet18
+	@$(if $(BUILT),env -u ARCHIVE) $(RUN) scripts.evaluate $(if $(BUILT),--built $(BUILT)) $(ARGS)
+
 .PHONY: check quick-tests test test-all test-fresh lint format
 check: checked-names .venv/.installed-dev model_store/resnet18-fp32.mar ## style, types, and every test that needs no started service or browser
 	@$(MAKE) --no-print-directory -j2 --output-sync lint quick-tests

@@ -18,7 +18,7 @@ def read_labels(path: Path | zipfile.Path) -> list[Label]:
     return parse_labels(path.read_bytes(), path)
 
 
-def parse_labels(data: bytes, source: Path) -> list[Label]:
+def parse_labels(data: bytes, source: Path | zipfile.Path) -> list[Label]:
     """The same of a file's content. source: what a ValueError calls it."""
     try:
         lines = data.decode("utf-8-sig").splitlines()

@@ -25,7 +25,10 @@ class Work:
         v.whole(1, 100_000, "the number of minutes"), "length of the soak test", default=30
     )
     full: bool = variable(v.switch, "1: make bench measures with more connections", default=False)
-    args: str | None = variable(str, "arguments of make trace")
+    args: str | None = variable(str, "further arguments of make trace and make evaluate")
+    data: Path | None = variable(
+        Path, "labelled pictures: a folder for each class, a CSV, or a zip of such folders"
+    )
     run_directory: Path | None = variable(
         Path, "where the service keeps its files, for every command", words=".run"
     )

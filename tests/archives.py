@@ -45,8 +45,8 @@ Preprocessor.__call__ = faulty
 TWO_KINDS = "cats_coffee"
 OF_TWO_KINDS = """
 _load = load
-def load(name, directory, threads):
-    engine = _load(name, directory, threads)
+def load(*arguments):
+    engine = _load(*arguments)
     infer = engine.infer
     def of_two(pictures):
         probabilities, feature_maps = infer(pictures)

@@ -22,30 +22,40 @@ def matched(labelled: Labelled, labels: Sequence[Label]) -> dict[str, int]:
     By class, class_zh or wnid; where that is none, by the same whatever its case, and with _ for
     spaces. Raises NotLabelled where a name is none of the model's, or several of them.
     """
-    names = [name for name, count in labelled.counts.items() if count]
-    if labelled.column == CLASS_ID:
-        return _by_number(names, len(labels))
-    exactly, loosely = _index(labels, _composed), _index(labels, _loose)
-    found, unknown = dict[str, int](), list[str]()
-    for name in names:
-        ids = exactly.get(_composed(name)) or loosely.get(_loose(name), set())
-        if len(ids) == 1:
-            found[name] = next(iter(ids))
-        elif ids:
-            wnids = ", ".join(labels[i].wnid or str(i) for i in sorted(ids))
-            raise NotLabelled(
-                f"{name!r} may be any of {counted(len(ids), 'class', 'classes')} of the model "
-                f"({wnids}). Name it by its wnid"
-            )
-        else:
-            unknown.append(_with_nearest(name, loosely, labels))
+    candidates = _candidates(labelled, labels)
+    unknown = [_with_nearest(name, labels) for name, ids in candidates.items() if not ids]
     if unknown:
         raise NotLabelled(
-            f"Of {counted(len(names), 'class', 'classes')} of pictures {len(unknown)} "
+            f"Of {counted(len(candidates), 'class', 'classes')} of pictures {len(unknown)} "
             f"{'is' if len(unknown) == 1 else 'are'} none of the model's {len(labels)}: "
             f"{listed(unknown)}. Rename them as the model has them, or leave them out"
         )
-    return found
+    for name, ids in candidates.items():
+        if len(ids) > 1:
+            wnids = ", ".join(labels[i].wnid or str(i) for i in sorted(ids))
+            raise NotLabelled(
+                f"{name!r} may be any of {len(ids)} classes of the model ({wnids}). Name it by its "
+                "wnid"
+            )
+    return known(labelled, labels)
+
+
+def known(labelled: Labelled, labels: Sequence[Label]) -> dict[str, int]:
+    """The same without those that are none of the model's."""
+    candidates = _candidates(labelled, labels)
+    return {name: min(ids) for name, ids in candidates.items() if len(ids) == 1}
+
+
+def _candidates(labelled: Labelled, labels: Sequence[Label]) -> dict[str, set[int]]:
+    """Every class_id that may be meant by each class that has pictures."""
+    names = [name for name, count in labelled.counts.items() if count]
+    if labelled.column == CLASS_ID:
+        numbers = {str(class_id): {class_id} for class_id in range(len(labels))}
+        return {name: numbers.get(name, set()) for name in names}
+    exactly, loosely = _index(labels, _composed), _index(labels, _loose)
+    return {
+        name: exactly.get(_composed(name)) or loosely.get(_loose(name), set()) for name in names
+    }
 
 
 def results(
@@ -70,17 +80,6 @@ def distinct(names: Sequence[str], labels: Sequence[Label]) -> tuple[str, ...]:
     )
 
 
-def _by_number(names: Sequence[str], classes: int) -> dict[str, int]:
-    wrong = [
-        name for name in names if not (name.isascii() and name.isdigit() and int(name) < classes)
-    ]
-    if wrong:
-        raise NotLabelled(
-            f"The column class_id has {listed(wrong)}; the model's are from 0 to {classes - 1}"
-        )
-    return {name: int(name) for name in names}
-
-
 def _index(labels: Sequence[Label], key: Callable[[str], str]) -> dict[str, set[int]]:
     found = defaultdict[str, set[int]](set)
     for class_id, label in enumerate(labels):
@@ -97,7 +96,7 @@ def _loose(name: str) -> str:
     return " ".join(_composed(name).casefold().replace("_", " ").split())
 
 
-def _with_nearest(name: str, known: dict[str, set[int]], labels: Sequence[Label]) -> str:
-    near = difflib.get_close_matches(_loose(name), known, 1)
-    ids = sorted(known[near[0]]) if near else []
-    return f"{name!r} (nearest: {labels[ids[0]].name})" if ids else repr(name)
+def _with_nearest(name: str, labels: Sequence[Label]) -> str:
+    names = _index(labels, _loose)
+    near = difflib.get_close_matches(_loose(name), names, 1)
+    return f"{name!r} (nearest: {labels[min(names[near[0]])].name})" if near else repr(name)

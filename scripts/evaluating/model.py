@@ -131,5 +131,12 @@ def _unpack(archive: Path, into: Path) -> None:
     """All but the handler, which is this checkout's."""
     with zipfile.ZipFile(archive) as contents:
         for name in contents.namelist():
-            if not name.endswith(".py"):
+            if name.endswith(".py"):
+                continue
+            try:
                 contents.extract(name, into)
+            except OSError as error:
+                raise BadArchive(
+                    f"{archive} can't be unpacked into {into}: {error.strerror}. TMPDIR names "
+                    "another folder for temporary files"
+                ) from error

@@ -54,6 +54,11 @@ def test_names_that_are_none_or_several(names: list[str], sentence: str) -> None
         matching.matched(labelled(*names), LABELS)
 
 
+def test_what_an_older_version_knows() -> None:
+    found = matching.known(labelled("1", "new", "crane", "polish"), LABELS)
+    assert found == {"1": 0, "polish": 7}
+
+
 def test_empty_folders_need_no_class() -> None:
     found = Labelled(["1", "notes"], [Picture(Path("1/1.png"), "1")])
     assert matching.matched(found, LABELS) == {"1": 0}
@@ -61,7 +66,7 @@ def test_empty_folders_need_no_class() -> None:
 
 def test_numbers_count_where_a_table_says_class_id() -> None:
     assert matching.matched(labelled("7", "1", column="class_id"), LABELS) == {"7": 7, "1": 1}
-    with pytest.raises(NotLabelled, match="class_id has 8, x; the model's are from 0 to 7"):
+    with pytest.raises(NotLabelled, match="2 are none of the model's 8: '8', 'x'"):
         matching.matched(labelled("7", "8", "x", column="class_id"), LABELS)
 
 

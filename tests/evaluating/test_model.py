@@ -1,6 +1,9 @@
 """An archive's model in this process: as PyTorch and as the handler answer."""
 
 import hashlib
+import shlex
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +16,11 @@ from PIL import Image
 from handler.decoding import decode
 from handler.explanation import CLASSIFIER
 from handler.resizing import network_input
-from scripts import SAMPLES
+from scripts import ROOT, SAMPLES
 from scripts.evaluating.model import BadArchive, Model
 from scripts.packaging.reference import Reference
 from tests.evaluating.folders import write
-from tests.handler.pictures import FORMATS, noisy_planes, png, saved
+from tests.handler.pictures import FORMATS, noisy_planes, png, png_header, saved
 from tests.handler.worker import answers, loaded
 
 PATHS = sorted(SAMPLES.glob("*.jpg"))
@@ -71,16 +74,18 @@ def test_unreadable_files_are_named_and_the_rows_stay_in_order(
     model: Model, tmp_path: Path
 ) -> None:
     whole = PATHS[0].read_bytes()
-    files = {"1.jpg": whole, "2.jpg": whole[:5000], "3.png": b"x", "4.jpg": whole}
+    huge = png_header(10_000, 10_000)
+    files = {"1.jpg": whole, "2.jpg": whole[:5000], "3.png": b"x", "4.jpg": whole, "6.png": huge}
     write(tmp_path, files)
     paths = [tmp_path / name for name in [*files, "5.jpg", "1.jpg"]]
     found = model.classify(paths)
-    assert found.read == [0, 3, 5]
+    assert found.read == [0, 3, 6]
     assert found.probabilities.shape == (3, 1000)
-    assert [one.path.name for one in found.unreadable] == ["2.jpg", "3.png", "5.jpg"]
+    assert [one.path.name for one in found.unreadable] == ["2.jpg", "3.png", "6.png", "5.jpg"]
     assert "JPEG" in found.unreadable[0].reason
     assert "not a picture" in found.unreadable[1].reason
-    assert found.unreadable[2].reason == "can't be read: No such file or directory"
+    assert "10000 x 10000 pixels" in found.unreadable[2].reason
+    assert found.unreadable[3].reason == "can't be read: No such file or directory"
 
 
 def test_no_picture_at_all(model: Model) -> None:
@@ -127,3 +132,13 @@ def test_what_is_no_archive(data: bytes, tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(BadArchive, match="holds no model that runs here"):
         Model(path)
+
+
+def test_a_disk_without_room(archive: Path) -> None:
+    """A limit on the size of files is refused as a full disk is, where it is written to."""
+    module = "scripts.evaluating.model"
+    statement = f"from {module} import Model, Path; Model(Path({str(archive)!r}))"
+    command = f"ulimit -f 1000; exec {sys.executable} -c {shlex.quote(statement)}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert "can't be unpacked into /" in done.stderr
+    assert "File too large. TMPDIR names another folder" in done.stderr

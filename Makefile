@@ -38,6 +38,10 @@ else
 BUILT :=# somebody else's, or built by `make archive` alone
 endif
 
+# MODELS may leave out the one that `make archive` builds.
+comma := ,
+SERVED := $(if $(MODELS),$(if $(filter $(NAME),$(subst $(comma), ,$(MODELS))),$(BUILT)),$(BUILT))
+
 PICTURES = $(if $(CALIBRATION),--pictures "$$CALIBRATION")# for benchmarks
 if_on = $(if $(filter 1 yes true on,$(1)),$(2))
 
@@ -66,10 +70,10 @@ checked-names: ; $(call check,)
 # Certificates from Let's Encrypt need a client.
 ACME := $(if $(DOMAIN),$(if $(CERTIFICATE),,.venv/.installed-acme))
 
-serve: checked-for-serving $(BUILT) .venv/.installed $(ACME) ## run the service until Ctrl-C
+serve: checked-for-serving $(SERVED) .venv/.installed $(ACME) ## run the service until Ctrl-C
 	@$(RUN) scripts.service serve
 
-start: checked-for-serving $(BUILT) .venv/.installed $(ACME) ## run the service in the background
+start: checked-for-serving $(SERVED) .venv/.installed $(ACME) ## run the service in the background
 	@$(RUN) scripts.service start
 
 # What was never set up does not run.
@@ -81,23 +85,26 @@ stop: checked-names ## stop the service
 status: checked-names ## versions, workers and their state
 	$(call if_set_up,scripts.manage status,; exit 1)
 
-scale: checked-names .venv/.installed ## change the number of workers: make scale WORKERS=3
-	@$(RUN) scripts.manage scale
+# Of several models.
+NAMED = $(if $(filter command,$(firstword $(origin NAME))),--name "$$NAME")
+
+scale: checked-names .venv/.installed ## change the number of workers: make scale WORKERS=3 NAME=a
+	@$(RUN) scripts.manage scale $(NAMED)
 
 versions: checked-names .venv/.installed ## loaded versions, and the one a rollback would restore
 	@$(RUN) scripts.manage versions
 
-rollout: checked-names .venv/.installed ## replace the served archive with another: make rollout ARCHIVE=new.mar
+rollout: checked-names .venv/.installed ## replace the served archive with another, or add a model: make rollout ARCHIVE=new.mar
 	@$(if $(BUILT),env -u ARCHIVE) $(RUN) scripts.manage rollout
 
 rollback: checked-names .venv/.installed ## undo the last change of the default version
-	@$(RUN) scripts.manage rollback
+	@$(RUN) scripts.manage rollback $(NAMED)
 
 default: checked-names .venv/.installed ## make a loaded version the default: make default VERSION=2.0
-	@$(RUN) scripts.manage default
+	@$(RUN) scripts.manage default $(NAMED)
 
 unload: checked-names .venv/.installed ## unload a version that is not the default: make unload VERSION=2.0
-	@$(RUN) scripts.manage unload
+	@$(RUN) scripts.manage unload $(NAMED)
 
 rotate-keys: checked-names .venv/.installed ## new keys while it runs; the access key before stays valid for 10 minutes
 	@$(RUN) scripts.manage rotate-keys

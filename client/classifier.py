@@ -70,6 +70,7 @@ class Classifier:
         self.patience = patience
         self.timeout = timeout
         self.on_wait = on_wait
+        self._model = model
         path = [model, version] if version else [model]
         self._address = "/".join([f"{self.url}/predictions", *(quote(one, "") for one in path)])
         self._silence = _Silence()
@@ -171,17 +172,22 @@ class Classifier:
         return response
 
     def is_ready(self) -> bool:
-        """Whether a prediction would succeed now."""
+        """Whether a prediction would succeed now, of every model that the service has."""
         answer = self._readiness()
+        return answer is not None and answer.ok
+
+    def model_is_ready(self) -> bool:
+        """Whether one of this model would."""
+        answer = self._readiness(f"/{quote(self._model, '')}")
         return answer is not None and answer.ok
 
     def responds(self) -> bool:
         """Whether anything answers there, ready or not."""
         return self._readiness() is not None
 
-    def _readiness(self) -> requests.Response | None:
+    def _readiness(self, of: str = "") -> requests.Response | None:
         try:
-            return self._session.get(f"{self.url}/ready", timeout=self.timeout)
+            return self._session.get(f"{self.url}/ready{of}", timeout=self.timeout)
         except requests.RequestException:
             return None
 

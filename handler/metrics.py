@@ -15,7 +15,9 @@ PREFIX = "classification_"
 
 
 class Metrics:
-    """Those of one worker. A metric that this TorchServe does not declare is not counted."""
+    """Those of one worker, with its model's name. A metric that this TorchServe does not declare is
+    not counted.
+    """
 
     def __init__(self, context: Any, card: ModelCard) -> None:
         """context: TorchServe's, at loading. card: the archive's."""
@@ -26,6 +28,7 @@ class Metrics:
             for name, metric in metrics.items()
             if name.startswith(PREFIX)
         }
+        self._model = context.model_name
         self._version, self._precision = card["version"], card["precision"]
         weights = card["weights"]["sha256"][:8]
         self._build = (self._version, self._precision, card["engine"], weights)
@@ -84,4 +87,4 @@ class Metrics:
 
     def _add(self, name: str, value: float, *labels: str) -> None:
         if metric := self._metrics.get(name):
-            metric.add_or_update(value, list(labels))
+            metric.add_or_update(value, [self._model, *labels])

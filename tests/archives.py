@@ -8,20 +8,23 @@ from pathlib import Path
 import numpy as np
 
 from scripts import SAMPLES
+from scripts.serving.changes import Changes, Wanted
 
 PREPROCESSING = "handler/preprocessing.py"
 
 
-def rebuilt(archive: Path, output: Path, version: str, **replaced: bytes) -> Path:
-    """The archive as another version, with other files in it."""
+def rebuilt(
+    archive: Path, output: Path, version: str, name: str = "resnet18", **replaced: bytes
+) -> Path:
+    """The archive as another version, or of another model, with other files in it."""
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(output, "w") as target:
-        for name in source.namelist():
-            data = replaced.get(Path(name).name.replace(".", "_"), source.read(name))
-            if name == "MAR-INF/MANIFEST.json":
-                data = data.replace(
-                    b'"modelVersion": "1.0"', f'"modelVersion": "{version}"'.encode()
-                )
-            target.writestr(zipfile.ZipInfo(name), data)
+        for file in source.namelist():
+            data = replaced.get(Path(file).name.replace(".", "_"), source.read(file))
+            if file == "MAR-INF/MANIFEST.json":
+                described = json.loads(data)
+                described["model"] |= {"modelName": name, "modelVersion": version}
+                data = json.dumps(described).encode()
+            target.writestr(zipfile.ZipInfo(file), data)
     return output
 
 
@@ -40,6 +43,11 @@ def faulty(self, data):
 Preprocessor.__call__ = faulty
 """
     return rebuilt(archive, output, version, preprocessing_py=source.encode())
+
+
+def only(archive: str, workers: int | None = None) -> Changes:
+    """What is recorded of a service that has nothing but that archive."""
+    return Changes({"resnet18": Wanted((archive,), workers)})
 
 
 TWO_KINDS = "cats_coffee"

@@ -17,6 +17,7 @@ import requests
 
 from client.errors import ServiceError
 from scripts import ROOT
+from scripts.serving.archives import MODEL_STORE, model_of
 from scripts.serving.management import Management, Version
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory, State
@@ -32,6 +33,7 @@ class Service:
     run: RunDirectory
     archive: Path
     port: int
+    models: str | None = None  # None: its archive's alone, whatever lies beside it
     may_start: ClassVar[bool] = True  # in this test: see conftest.py
     # Beside another test process each worker has one thread: threads that wait for each other spin.
     threads: ClassVar[str | None] = "1" if "PYTEST_XDIST_WORKER" in os.environ else None
@@ -54,7 +56,14 @@ class Service:
         assert self.may_start, "mark the test: @pytest.mark.started"
         options = ["--run-directory", str(self.run.path), "--port", str(self.port)]
         options += ["--threads", self.threads] if self.threads else []
-        return self.command("service", "start", *options, "--archive", str(self.archive), *extra)
+        return self.command("service", "start", *options, *self._served(), *extra)
+
+    def _served(self) -> list[str]:
+        """What else lies in the checkout's model store is the user's own."""
+        models = self.models
+        if models is None and self.archive.parent == MODEL_STORE:
+            models = model_of(self.archive).name
+        return ["--archive", str(self.archive), *(["--models", models] if models else [])]
 
     def serve(self, *wrapper: str) -> subprocess.Popen[str]:
         """In the foreground. wrapper: a command that runs it."""
@@ -62,7 +71,7 @@ class Service:
         command = [*wrapper, sys.executable, "-m", "scripts.service", "serve"]
         where = ["--run-directory", str(self.run.path), "--port", str(self.port)]
         return subprocess.Popen(
-            [*command, *where, "--archive", str(self.archive)],
+            [*command, *where, *self._served()],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -79,25 +88,30 @@ class Service:
         state = self.run.state()
         return state is not None and state.status == "ready"
 
-    def versions(self) -> list[Version]:
+    def versions(self, model: str = "resnet18") -> list[Version]:
         try:
-            return Management.of(self.run).versions()
+            return Management.of(self.run, model).versions()
         except ServiceError:
             return []
 
-    def worker_pids(self) -> list[int]:
-        """Those of the workers that are ready; none while TorchServe is away."""
-        workers = [worker for version in self.versions() for worker in version["workers"]]
+    def worker_pids(self, model: str = "resnet18") -> list[int]:
+        """Those of its workers that are ready; none while TorchServe is away."""
+        workers = [worker for version in self.versions(model) for worker in version["workers"]]
         return [worker["pid"] for worker in workers if worker["status"] == "READY"]
+
+    def targets(self, job: str) -> list[str]:
+        """Where Prometheus finds the metrics of that job."""
+        written = json.loads(self.run.targets.read_text())
+        return [one["targets"][0] for one in written if one["labels"]["job"] == job]
 
     def child_pid(self, name: str) -> int:
         """The pid of the supervisor's child whose command line contains `name`; 0: none."""
         children = children_of(self.state.pid)
         return next((pid for pid in children if name in command_line(pid)), 0)
 
-    def predict(self, body: bytes, **options: Any) -> requests.Response:
+    def predict(self, body: bytes, model: str = "resnet18", **options: Any) -> requests.Response:
         options.setdefault("timeout", 60)
-        return requests.post(f"{self.url}/predictions/resnet18", body, **options)
+        return requests.post(f"{self.url}/predictions/{model}", body, **options)
 
 
 def children_of(parent: int) -> list[int]:
@@ -145,6 +159,7 @@ class Load:
     service: Service
     pictures: list[bytes]
     clients: int = 8
+    models: tuple[str, ...] = ("resnet18",)  # the clients ask one after the other
     access_key: str | None = None
     answers: list[Answer] = field(default_factory=list)
     readiness: list[tuple[float, int]] = field(default_factory=list)  # time, status of /ready
@@ -169,11 +184,12 @@ class Load:
             if self.access_key:
                 session.headers["Authorization"] = f"Bearer {self.access_key}"
             while not self._stop.is_set():
+                model = self.models[(number + len(self.answers)) % len(self.models)]
                 picture = self.pictures[(number + len(self.answers)) % len(self.pictures)]
                 outcome: object
                 sent = time.monotonic()
                 try:
-                    url = f"{self.service.url}/predictions/resnet18"
+                    url = f"{self.service.url}/predictions/{model}"
                     outcome = session.post(url, picture, timeout=60).status_code
                 except requests.RequestException as error:
                     outcome = repr(error)

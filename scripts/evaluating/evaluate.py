@@ -91,10 +91,8 @@ def the_archive(options: argparse.Namespace) -> Path:
 
 def _served(run: RunDirectory, name: str) -> Path | None:
     """The archive of the model's default version, where a service runs that has it."""
-    if not run.running_state() or not run.changes().archives:
-        return None
-    archive = run.model_store / run.changes().archives[0]
-    return archive if model_of(archive).name == name else None
+    wanted = run.changes().models.get(name) if run.running_state() else None
+    return run.model_store / wanted.archives[0] if wanted else None
 
 
 def report_of(

@@ -37,17 +37,18 @@ class TooSlow(ServiceError):
 class Canaries:
     """Asked bypassing the gateway: whoever rolls out need not know the access key."""
 
-    def __init__(self, run: RunDirectory, state: State, bounds: Bounds) -> None:
+    def __init__(self, run: RunDirectory, state: State, model: str, bounds: Bounds) -> None:
         """Raises ServiceError where there are no pictures."""
         self._run = run
         self._state = state
+        self._model = model
         self._bounds = bounds
         self._pictures = find_canaries(bounds.pictures)
 
-    def expected(self, version: str) -> list[int]:
-        """The best class of each picture: as recorded, else as that version answers."""
+    def expected(self, version: str | None) -> list[int] | None:
+        """The best class of each picture: as recorded, else as that version answers, if any."""
         if self._bounds.expected is None:
-            return self._answers(version)[0]
+            return self._answers(version)[0] if version else None
         answers = read_answers(self._bounds.expected)
         missing = [picture.name for picture in self._pictures if picture.name not in answers]
         if missing:
@@ -79,7 +80,7 @@ class Canaries:
         """The best class of each picture, and the seconds that the slowest took."""
         classifier = Classifier(
             self._state.inference,
-            self._state.model,
+            self._model,
             access_key=self._run.key("inference"),
             version=version,
             timeout=CANARY,

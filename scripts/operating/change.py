@@ -9,8 +9,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from client.errors import ServiceError
@@ -28,8 +29,8 @@ RESTARTS = (
 
 
 @contextmanager
-def change(run: RunDirectory) -> Iterator[Management]:
-    """One at a time; what is recorded is so before the block, if it can be, and after it.
+def change(run: RunDirectory, model: str) -> Iterator[Management]:
+    """Of a model. One at a time; what is recorded is so before the block, if it can be, and after.
 
     Raises ServiceError; after an exception of the block, that one.
     """
@@ -37,13 +38,13 @@ def change(run: RunDirectory) -> Iterator[Management]:
         for repaired in settle_if_possible(run):
             print(f"A command before this one did not finish: {repaired}", file=sys.stderr)
         try:
-            yield Management.of(run)
+            yield Management.of(run, model)
         except BaseException:
             with uninterrupted():
                 settle_if_possible(run)
             raise
         with uninterrupted():
-            settle(run)
+            settle(run, [model])
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def one_at_a_time(run: RunDirectory) -> Iterator[None]:
     The end of the process, however it ends, lets go.
     """
     running(run)
-    if not run.changes().archives:
+    if not run.changes().models:
         raise ServiceError(
             "other_version",
             "This service was started by another version of these commands. To change it: "
@@ -84,15 +85,35 @@ def uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def settle(run: RunDirectory) -> list[str]:
+def settle(run: RunDirectory, models: Iterable[str] | None = None) -> list[str]:
     """Make it so; returns what had to be done, in words. Raises ServiceError.
 
-    Waits for a TorchServe that is restarting.
+    models: None for all; what can't be done with one is told after the others are settled. Waits
+    for a TorchServe that is restarting.
     """
+    done, failures = [], []
+    for model in models or run.changes().models:
+        try:
+            done += _when_it_is_there(partial(_settle, run, model))
+        except ServiceError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    done += _when_it_is_there(partial(_unload_others, run))
+    wanted = run.changes().models.values()
+    kept = {archive for one in wanted for archive in (*one.archives, one.previous)}
+    for file in run.model_store.iterdir():
+        if file.name not in kept:
+            file.unlink()
+    return done
+
+
+def _when_it_is_there(attempt: Callable[[], list[str]]) -> list[str]:
+    """What a TorchServe that restarts refuses is tried again. Raises ServiceError."""
     deadline = time.monotonic() + READY
     while True:
         try:
-            return _settle(run, Management.of(run))
+            return attempt()
         except ServiceError as error:
             if error.type not in (*RESTARTS, "starting") or time.monotonic() > deadline:
                 raise
@@ -119,30 +140,43 @@ def in_a_sentence(error: ServiceError, run: RunDirectory) -> str:
     return "TorchServe is restarting. Try again in a moment"
 
 
-def _settle(run: RunDirectory, management: Management) -> list[str]:
-    changes = run.changes()
+def _settle(run: RunDirectory, model: str) -> list[str]:
+    wanted, management = run.changes().models[model], Management.of(run, model)
     versions = {archive_of(version): version for version in management.versions()}
-    if changes.archives[0] not in versions:
+    if wanted.archives[0] not in versions:
         raise ServiceError(
-            "not_loaded", f"TorchServe has not loaded {changes.archives[0]}. See {run.logs}"
+            "not_loaded", f"TorchServe has not loaded {wanted.archives[0]}. See {run.logs}"
         )
     done = []
-    default = versions[changes.archives[0]]
+    default = versions[wanted.archives[0]]
     name = default["modelVersion"]
-    if changes.workers and len(default["workers"]) != changes.workers:
-        management.scale(changes.workers, name)
+    if wanted.workers and len(default["workers"]) != wanted.workers:
+        management.scale(wanted.workers, name)
     if management.default()["modelVersion"] != name:
         management.set_default(name)
-        done.append(f"version {name} is the default now")
+        done.append(f"version {name} of {model} is the default now")
     for archive, version in versions.items():
-        if archive not in changes.archives:
+        if archive not in wanted.archives:
             drain(management, version["modelVersion"])
             management.unregister(version["modelVersion"])
-            done.append(f"version {version['modelVersion']} was unloaded")
-    for file in run.model_store.iterdir():
-        if file.name not in (*changes.archives, changes.previous):
-            file.unlink()
+            done.append(f"version {version['modelVersion']} of {model} was unloaded")
     return done
+
+
+def _unload_others(run: RunDirectory) -> list[str]:
+    """Models that are not recorded. Those that were given up have no workers, and stay."""
+    changes, done = run.changes(), []
+    management = Management.of(run, next(iter(changes.models)))
+    for model in management.models() - changes.models.keys() - changes.given_up.keys():
+        unload_model(Management.of(run, model))
+        done.append(f"{model} was unloaded")
+    return done
+
+
+def unload_model(management: Management) -> None:
+    """With every version; nobody asks for it any more, or does not yet."""
+    for version in management.versions():
+        management.unregister(version["modelVersion"])
 
 
 def drain(management: Management, version: str) -> None:

@@ -14,26 +14,20 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from client.errors import ServiceError
-from scripts import SAMPLES
 from scripts.operating import rollout as moves
+from scripts.operating.arguments import parse_arguments
 from scripts.operating.canaries import Bounds, TooSlow
 from scripts.operating.change import ENDING, in_a_sentence
-from scripts.operating.keys import GRACE, renew_access_key, renew_torchserve_keys
-from scripts.operating.status import WATCH, show
+from scripts.operating.keys import renew_access_key, renew_torchserve_keys
+from scripts.operating.status import show
 from scripts.serving.failures import in_words
-from scripts.serving.run_directory import DEFAULT, RunDirectory
-from scripts.serving.settings import MOST_WORKERS, Settings
+from scripts.serving.management import running
+from scripts.serving.run_directory import RunDirectory
+from scripts.serving.settings import Settings
 from scripts.serving.variables import BadSetting, variables
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, without the usage of every option."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(1, f"{self.prog.split()[-1]}: {message}. See --help\n")
 
 
 def main() -> int:
@@ -71,108 +65,6 @@ def interrupt(received: int, _: FrameType | None) -> None:
     raise KeyboardInterrupt(received)
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = Parser(description=__doc__)
-    parser.add_argument("--run-directory", type=Path, default=DEFAULT, help="default: %(default)s")
-    commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("status", help="versions, workers and their state")
-    command.add_argument("--json", action="store_true", help="machine-readable output")
-    command.add_argument(
-        "--watch", action="store_true", help=f"refresh every {WATCH:g} s, until Ctrl-C"
-    )
-    command = commands.add_parser("scale", help="change the number of workers; waits until done")
-    command.add_argument("workers", nargs="?", help=f"1 to {MOST_WORKERS} (default: WORKERS)")
-    add_rollout(
-        commands.add_parser(
-            "rollout",
-            help="replace the served archive with another, if it passes the canary check",
-        )
-    )
-    add_canaries(
-        commands.add_parser("rollback", help="undo the last change of the default version"),
-        latency=None,  # it shares the cores with what may be at fault
-    )
-    commands.add_parser("versions", help="loaded versions, and the one a rollback would restore")
-    for name, words in {
-        "default": "make a loaded version the default",
-        "unload": "unload a version that is not the default",
-    }.items():
-        command = commands.add_parser(name, help=words)
-        command.add_argument("version", nargs="?", help="default: VERSION")
-    command = commands.add_parser(
-        "rotate-keys", help="new keys: of TorchServe, and the access key where there is one"
-    )
-    command.description = (
-        "The new access key is a random one, whatever ACCESS_KEY is in the environment. It is "
-        "written into the service's folder, for its user alone."
-    )
-    command.add_argument(
-        "--key-from",
-        type=Path,
-        metavar="FILE",
-        help="the new access key is in this file (/dev/stdin: standard input)",
-    )
-    command.add_argument(
-        "--grace",
-        type=number(0, 7 * 86400),
-        default=GRACE,
-        metavar="SECONDS",
-        help="for which the access key before stays valid (default: %(default)g)",
-    )
-    return parser.parse_args()
-
-
-def number(least: float, most: float = math.inf) -> Any:
-    """An option's type."""
-
-    def read(text: str) -> float:
-        try:
-            if least <= (value := float(text)) <= most:
-                return value
-        except ValueError:
-            pass
-        bounds = f"from {least:g} to {most:g}" if most < math.inf else f"of at least {least:g}"
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number {bounds}")
-
-    return read
-
-
-def add_rollout(command: argparse.ArgumentParser) -> None:
-    command.add_argument("archive", nargs="?", help="the new one (default: ARCHIVE)")
-    command.add_argument(
-        "--expected",
-        type=Path,
-        help="correct answers, as classify.py --json writes them (default: the current version's)",
-    )
-    command.add_argument(
-        "--agreement",
-        type=number(0, 1),
-        default=Bounds.agreement,
-        metavar="SHARE",
-        help="of canary pictures with the expected best class, at least (default: %(default)s)",
-    )
-    command.add_argument(
-        "--beside",
-        action="store_true",
-        help="only load it, for clients that ask for /predictions/MODEL/VERSION",
-    )
-    add_canaries(command, Bounds.latency)
-
-
-def add_canaries(command: argparse.ArgumentParser, latency: float | None) -> None:
-    """latency: the limit where none is given, in seconds; None: there is none."""
-    command.add_argument(
-        "--canaries", type=Path, default=SAMPLES, metavar="FOLDER", help="default: the samples"
-    )
-    command.add_argument(
-        "--latency",
-        type=number(0),
-        default=latency or math.inf,
-        metavar="SECONDS",
-        help=f"limit for the slowest canary picture (default: {latency or 'none'})",
-    )
-
-
 def given(options: argparse.Namespace, field: str, question: str = "") -> Any:
     """A setting of the command line, else of the environment. Raises BadSetting, ServiceError."""
     one = next(one for one in variables(Settings) if one.field == field)
@@ -189,17 +81,18 @@ def status(run: RunDirectory, options: argparse.Namespace) -> int:
 
 def scale(run: RunDirectory, options: argparse.Namespace) -> int:
     workers = given(options, "workers", "How many workers? make scale WORKERS=3")
-    moves.scale(run, workers)
-    print(f"The service has {workers} worker{'s' if workers > 1 else ''}")
+    model = the_model(run, options.name)
+    moves.scale(run, model, workers)
+    print(f"{model} has {workers} worker{'s' if workers > 1 else ''}")
     return 0
 
 
 def rollout(run: RunDirectory, options: argparse.Namespace) -> int:
     archive = given(options, "archive", "Which archive? make rollout ARCHIVE=new.mar")
     bounds = Bounds(options.canaries, options.expected, options.agreement, options.latency)
-    rollout = moves.Rollout(run)
+    rollout, before = moves.Rollout(run), run.changes().models
     try:
-        version = rollout.roll_out(archive, bounds, options.beside)
+        model, version = rollout.roll_out(archive, bounds, options.beside)
     except TooSlow as error:
         arguments = [*sys.argv[1:], *([] if options.archive else [str(archive)])]
         again = f"{shlex.join(arguments)} --latency {math.ceil(error.seconds)}"
@@ -207,23 +100,28 @@ def rollout(run: RunDirectory, options: argparse.Namespace) -> int:
             error.type, f"{error}. To accept that: .venv/bin/python -m scripts.manage {again}"
         ) from error
     if options.beside:
-        print(f"Version {version} answers at /predictions/{rollout.state.model}/{version}")
+        print(f"Version {version} answers at /predictions/{model}/{version}")
+    elif model not in before:
+        print(f"{model}, version {version}, answers at /predictions/{model}")
     else:
-        print(f"Version {version} is now serving. To undo: make rollback")
+        print(f"Version {version} is now serving. To undo: make rollback{named(run, model)}")
     return 0
 
 
 def rollback(run: RunDirectory, options: argparse.Namespace) -> int:
-    version = moves.Rollout(run).roll_back(Bounds(options.canaries, latency=options.latency))
+    model = the_model(run, options.name)
+    bounds = Bounds(options.canaries, latency=options.latency)
+    version = moves.Rollout(run).roll_back(model, bounds)
     print(f"Version {version} is serving again")
     return 0
 
 
 def list_versions(run: RunDirectory, _: argparse.Namespace) -> int:
     rows = moves.versions(run)
+    width = max(len(row.model) for row in rows)
     for row in rows:
         mark = f"{row.state}, before" if row.before else row.state
-        print(f"{row.version:10} {mark:18} {row.archive}")
+        print(f"{row.model:{width}} {row.version:10} {mark:18} {row.archive}")
     if any(row.before for row in rows):
         print("before: it was the default before; make rollback restores it")
     if "unrecorded" in (row.state for row in rows):
@@ -232,6 +130,23 @@ def list_versions(run: RunDirectory, _: argparse.Namespace) -> int:
             "rollback, default or unload puts it right"
         )
     return 0
+
+
+def the_model(run: RunDirectory, name: str | None) -> str:
+    """That of this name, else the first. Raises ServiceError where the service has none."""
+    first, changes = running(run).model, run.changes()
+    if name in changes.given_up:
+        raise ServiceError("given_up", changes.given_up[name])
+    if name and name not in changes.models:
+        raise ServiceError(
+            "no_model", f"There is no model {name} here. There are: {', '.join(changes.models)}"
+        )
+    return name or first
+
+
+def named(run: RunDirectory, model: str) -> str:
+    """What a command for that model needs besides."""
+    return "" if model == running(run).model else f" NAME={model}"
 
 
 def the_version(options: argparse.Namespace) -> str:
@@ -244,8 +159,9 @@ def the_version(options: argparse.Namespace) -> str:
 
 def default(run: RunDirectory, options: argparse.Namespace) -> int:
     version = the_version(options)
-    if moves.set_default(run, version):
-        print(f"Version {version} is the default. To undo: make rollback")
+    model = the_model(run, options.name)
+    if moves.set_default(run, model, version):
+        print(f"Version {version} is the default. To undo: make rollback{named(run, model)}")
     else:
         print(f"Version {version} is the default already; nothing was changed")
     return 0
@@ -253,7 +169,7 @@ def default(run: RunDirectory, options: argparse.Namespace) -> int:
 
 def unload(run: RunDirectory, options: argparse.Namespace) -> int:
     version = the_version(options)
-    moves.unload(run, version)
+    moves.unload(run, the_model(run, options.name), version)
     print(f"Version {version} is no longer loaded")
     return 0
 

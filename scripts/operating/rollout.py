@@ -8,17 +8,22 @@ table of states and moves.
 
 import filecmp
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
+from client.classifier import Classifier
 from client.errors import ServiceError
 from scripts.operating.canaries import Bounds, Canaries
-from scripts.operating.change import archive_of, archives_of, change
-from scripts.serving.archives import model_of
+from scripts.operating.change import POLL, archive_of, archives_of, change, unload_model
+from scripts.serving.archives import Model, model_of
+from scripts.serving.bounds import STATUS
+from scripts.serving.changes import Wanted
 from scripts.serving.management import Management, running
-from scripts.serving.run_directory import Changes, RunDirectory
+from scripts.serving.run_directory import RunDirectory
 
 NOT_UNPACKED = "Failed to save model"  # TorchServe's words, mostly for a full disk
 
@@ -35,33 +40,36 @@ class Rollout:
                 "make stop; make start MODEL_API=1 (README.md says what that opens)",
             )
 
-    def roll_out(self, archive: Path, bounds: Bounds, beside: bool = False) -> str:
-        """Make `archive` the default version. Returns its version; raises ServiceError.
+    def roll_out(self, archive: Path, bounds: Bounds, beside: bool = False) -> Model:
+        """Make `archive` the default version of its model, which may be new to the service.
 
-        beside: only load it, for those who name its version.
+        Returns what it is; raises ServiceError. beside: only load it, for those who name its
+        version.
         """
-        model, version = model_of(archive)
-        if model != self.state.model:
-            raise ServiceError(
-                "other_model", f"{archive} holds model {model}; this service has {self.state.model}"
-            )
-        canaries = Canaries(self.run, self.state, bounds)
-        with change(self.run) as management:
-            kept = self._keep(archive, version, management, beside)
-            expected = canaries.expected(management.default()["modelVersion"])
-            self._try(kept, version, management, canaries, expected)
-            before = self.run.changes()
-            if beside:
-                self.run.record(replace(before, archives=(*before.archives, kept)))
+        model, version = described = model_of(archive)
+        canaries = Canaries(self.run, self.state, model, bounds)
+        with change(self.run, model) as management:
+            before = self.run.changes().models.get(model)
+            if before is None:
+                forget(management)
+            kept = self._keep(archive, described, management, before, beside)
+            default = management.default()["modelVersion"] if before else None
+            self._try(kept, version, management, canaries, canaries.expected(default))
+            if before is None:
+                self._record(model, Wanted((kept,)))
+            elif beside:
+                self._record(model, replace(before, archives=(*before.archives, kept)))
             else:
-                self.run.record(promoted(before, kept, management))
-        return version
+                self._record(model, promoted(before, kept, management))
+        if before is None:
+            self._wait_for_the_gateway(model)
+        return described
 
-    def roll_back(self, bounds: Bounds) -> str:
+    def roll_back(self, model: str, bounds: Bounds) -> str:
         """Make the version that was the default before the default again. Raises ServiceError."""
-        canaries = Canaries(self.run, self.state, bounds)
-        with change(self.run) as management:
-            before = self.run.changes()
+        canaries = Canaries(self.run, self.state, model, bounds)
+        with change(self.run, model) as management:
+            before = self.run.changes().models[model]
             if before.previous is None:
                 raise ServiceError("no_previous", "There is no rollout to undo")
             version = model_of(self.run.model_store / before.previous).version
@@ -74,24 +82,49 @@ class Rollout:
             # It need not answer as the one that is taken back; it has to answer.
             self._try(before.previous, version, management, canaries, None)
             stays = before.previous in before.archives  # then only the default was changed
-            self.run.record(promoted(before, before.previous, management, stays))
+            self._record(model, promoted(before, before.previous, management, stays))
         return version
 
-    def _keep(self, archive: Path, version: str, management: Management, beside: bool) -> str:
-        """The name of its copy in the model store, which is there already where it is loaded."""
-        store, loaded = self.run.model_store, archives_of(management)
-        if kept := loaded.get(version):
+    def _record(self, model: str, wanted: Wanted) -> None:
+        self.run.record(self.run.changes().with_model(model, wanted))
+
+    def _wait_for_the_gateway(self, model: str) -> None:
+        """Until it knows a new model. Raises ServiceError."""
+        state = self.state
+        client = Classifier(state.local_url, model, host=state.settings.domain, timeout=STATUS)
+        deadline = time.monotonic() + STATUS
+        while not client.model_is_ready():
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    "not_ready", f"{model} is loaded, but does not answer yet. See: make status"
+                )
+            time.sleep(POLL)
+
+    def _keep(
+        self,
+        archive: Path,
+        described: Model,
+        management: Management,
+        before: Wanted | None,
+        beside: bool,
+    ) -> str:
+        """The name of its copy in the model store, which is there already where it is loaded.
+
+        before: None where the model is new.
+        """
+        model, version = described
+        store = self.run.model_store
+        if before and (kept := archives_of(management).get(version)):
             if not filecmp.cmp(archive, store / kept, shallow=False):
                 raise ServiceError(
                     "version_exists",
                     f"Another archive is already loaded as version {version}. Build this one "
                     "with a version that is not loaded (make versions)",
                 )
-            if beside or kept == self.run.changes().archives[0]:
+            if beside or kept == before.archives[0]:
                 raise ServiceError("version_exists", f"Version {version} is already loaded")
             return kept
-        stem = f"{self.state.model}-{version}"
-        names = (f"{stem}-{n}.mar" if n else f"{stem}.mar" for n in count())
+        names = (f"{model}-{version}-{n}.mar" if n else f"{model}-{version}.mar" for n in count())
         kept = next(name for name in names if not (store / name).exists())
         shutil.copyfile(archive, store / kept)
         return kept
@@ -105,10 +138,12 @@ class Rollout:
         expected: Sequence[int] | None,
     ) -> None:
         """Load it, where it is not, with as many workers as serve; ask it about the canaries."""
-        default = management.default()
+        is_served = management.model in self.run.changes().models
+        default = management.default() if is_served else None
+        workers = len(default["workers"]) if default else self.state.settings.workers or 1
         try:
-            if version not in archives_of(management):
-                management.register(archive, version, len(default["workers"]))
+            if not default or version not in archives_of(management):
+                management.register(archive, version, workers)
             canaries.try_out(version, expected)
         except ServiceError as error:
             sentence = str(error).rstrip(".")
@@ -116,29 +151,43 @@ class Rollout:
                 sentence = f"TorchServe found no room to unpack {archive} in {self.run.scratch}"
                 for rest in self.run.scratch.glob("*/models*.download"):  # it leaves what it has
                     shutil.rmtree(rest, ignore_errors=True)
-            error.args = (f"{sentence}. Version {default['modelVersion']} keeps serving",)
+            stays = (
+                f"Version {default['modelVersion']} keeps serving"
+                if default
+                else "It is not served"
+            )
+            error.args = (f"{sentence}. {stays}",)
             raise
 
 
-def set_default(run: RunDirectory, version: str) -> bool:
+def forget(management: Management) -> None:
+    """What is left of a model that could not be loaded."""
+    with suppress(ServiceError):  # mostly there is nothing
+        unload_model(management)
+
+
+def set_default(run: RunDirectory, model: str, version: str) -> bool:
     """Make a loaded version the default; the one that was stays loaded. Raises ServiceError.
 
     Returns whether it was another one.
     """
-    with change(run) as management:
+    with change(run, model) as management:
         archive = _loaded(run, management, version)
-        before = run.changes()
+        changes = run.changes()
+        before = changes.models[model]
         if archive == before.archives[0]:
             return False
-        run.record(promoted(before, archive, management, stays=True))
+        wanted = promoted(before, archive, management, stays=True)
+        run.record(changes.with_model(model, wanted))
         return True
 
 
-def unload(run: RunDirectory, version: str) -> None:
+def unload(run: RunDirectory, model: str, version: str) -> None:
     """A version that is not the default. Raises ServiceError."""
-    with change(run) as management:
+    with change(run, model) as management:
         archive = _loaded(run, management, version)
-        before = run.changes()
+        changes = run.changes()
+        before = changes.models[model]
         if archive == before.archives[0]:
             raise ServiceError(
                 "is_default",
@@ -146,23 +195,23 @@ def unload(run: RunDirectory, version: str) -> None:
                 "that is loaded (make versions)",
             )
         others = tuple(other for other in before.archives if other != archive)
-        run.record(replace(before, archives=others))
+        run.record(changes.with_model(model, replace(before, archives=others)))
 
 
-def scale(run: RunDirectory, workers: int) -> None:
+def scale(run: RunDirectory, model: str, workers: int) -> None:
     """So many for the default version, now and after a restart. Raises ServiceError."""
-    with change(run) as management:
+    with change(run, model) as management:
         had = len(management.default()["workers"])
-        before = replace(run.changes(), workers=had)
-        run.record(replace(before, workers=workers))
+        wanted = run.changes().models[model]
+        run.record(run.changes().with_model(model, replace(wanted, workers=workers)))
         try:
             management.scale(workers)
         except ServiceError:
-            run.record(before)
+            run.record(run.changes().with_model(model, replace(wanted, workers=had)))
             raise
 
 
-def promoted(before: Changes, archive: str, management: Management, stays: bool = False) -> Changes:
+def promoted(before: Wanted, archive: str, management: Management, stays: bool = False) -> Wanted:
     """With `archive` as the default. stays: the one that was remains loaded.
 
     One that TorchServe has not loaded is forgotten.
@@ -181,7 +230,7 @@ def _loaded(run: RunDirectory, management: Management, version: str) -> str:
     loaded = archives_of(management)
     if version in loaded:
         return loaded[version]
-    previous = run.changes().previous
+    previous = run.changes().models[management.model].previous
     if previous and model_of(run.model_store / previous).version == version:
         way = "it was the default before, and make rollback brings it back"
     else:
@@ -191,6 +240,7 @@ def _loaded(run: RunDirectory, management: Management, version: str) -> str:
 
 @dataclass(frozen=True)
 class Row:
+    model: str
     version: str
     state: str  # default, loaded, unloaded, unrecorded
     archive: str
@@ -198,16 +248,20 @@ class Row:
 
 
 def versions(run: RunDirectory) -> list[Row]:
-    """Those that are loaded, then the one that a rollback would load. Raises ServiceError."""
-    management, changes = Management.of(run), run.changes()
-    default, previous = management.default()["modelVersion"], changes.previous
-    rows = []
+    """Of every model: those loaded, then the one that a rollback would. Raises ServiceError."""
+    return [row for item in run.changes().models.items() for row in _versions_of(run, *item)]
+
+
+def _versions_of(run: RunDirectory, model: str, wanted: Wanted) -> Iterator[Row]:
+    management, previous = Management.of(run, model), wanted.previous
+    default = management.default()["modelVersion"]
+    is_there = False
     for one in management.versions():
         version, archive = one["modelVersion"], archive_of(one)
-        state = "loaded" if archive in changes.archives else "unrecorded"
+        state = "loaded" if archive in wanted.archives else "unrecorded"
         state = "default" if version == default else state
-        rows.append(Row(version, state, archive, archive == previous))
-    if previous and not any(row.before for row in rows):
+        is_there |= archive == previous
+        yield Row(model, version, state, archive, archive == previous)
+    if previous and not is_there:
         version = model_of(run.model_store / previous).version
-        rows.append(Row(version, "unloaded", previous, True))
-    return rows
+        yield Row(model, version, "unloaded", previous, True)

@@ -11,8 +11,10 @@ from client.errors import ServiceError
 from scripts.operating.change import archive_of, in_a_sentence
 from scripts.serving.admin import Admin, Unreachable
 from scripts.serving.bounds import STATUS
+from scripts.serving.changes import Wanted
 from scripts.serving.management import Management, Queue, running
 from scripts.serving.memory import pss
+from scripts.serving.order import LARGE, cluster_of
 from scripts.serving.run_directory import RunDirectory
 
 WATCH = 2.0  # seconds between two looks
@@ -46,20 +48,41 @@ class Waiting(TypedDict):
     room: int  # for more
 
 
+class ModelStatus(TypedDict):
+    ready: bool
+    queue: Waiting | None  # for a place at TorchServe; None while the gateway is starting
+    versions: list[VersionStatus]
+
+
 class Status(TypedDict):
     url: str
     ready: bool
-    queues: dict[str, Waiting]  # for a place at TorchServe, for the door of large bodies
-    versions: list[VersionStatus]
+    models: dict[str, ModelStatus]
+    given_up: dict[str, str]  # models, and why they can't be loaded
+    large: Waiting | None  # for the door of large bodies
 
 
 def status_of(run: RunDirectory) -> Status:
     """Raises ServiceError where none runs in `run`."""
-    state, management = running(run), Management.of(run)
-    host = state.settings.domain
-    ready = Classifier(state.local_url, timeout=STATUS, host=host).is_ready()
+    state, changes = running(run), run.changes()
+    queues = _queues(run)
+    models: dict[str, ModelStatus] = {}
+    for name, wanted in changes.models.items():
+        host = state.settings.domain
+        ready = Classifier(state.local_url, name, timeout=STATUS, host=host).model_is_ready()
+        versions = _versions(Management.of(run, name), wanted, ready)
+        models[name] = {"ready": ready, "queue": queues.get(cluster_of(name)), "versions": versions}
+    return {
+        "url": state.url,
+        "ready": bool(models) and all(model["ready"] for model in models.values()),
+        "models": models,
+        "given_up": changes.given_up,
+        "large": queues.get(LARGE),
+    }
+
+
+def _versions(management: Management, wanted: Wanted, ready: bool) -> list[VersionStatus]:
     default = management.default()["modelVersion"]
-    recorded = run.changes().archives
     versions: list[VersionStatus] = []
     for version in management.versions():
         name = version["modelVersion"]
@@ -70,20 +93,20 @@ def status_of(run: RunDirectory) -> Status:
             **version,  # type: ignore[typeddict-item]
             "workers": workers,
             "default": name == default,
-            "recorded": archive_of(version) in recorded,
+            "recorded": archive_of(version) in wanted.archives,
         }
         if ready and described["recorded"]:  # a worker must answer for it
             described["model_card"] = management.model_card(name)
         versions.append(described)
-    return {"url": state.url, "ready": ready, "queues": _queues(run), "versions": versions}
+    return versions
 
 
 def _queues(run: RunDirectory) -> dict[str, Waiting]:
-    """Empty while the gateway is starting."""
-    clusters = ("torchserve", "large")
+    """By the names of the gateway's clusters; empty while it is starting."""
     active, room = "upstream_rq_pending_active", "circuit_breakers.default.remaining_pending"
+    clusters = [LARGE, *map(cluster_of, run.changes().models)]
     try:
-        stats = Admin(run.admin).stats(f"^cluster.({'|'.join(clusters)}).({active}|{room})$")
+        stats = Admin(run.admin).stats(rf"^cluster\..*\.({active}|{room})$")
     except Unreachable:
         return {}
     return {
@@ -92,6 +115,7 @@ def _queues(run: RunDirectory) -> dict[str, Waiting]:
             "room": stats[f"cluster.{name}.{room}"],
         }
         for name in clusters
+        if f"cluster.{name}.{room}" in stats
     }
 
 
@@ -116,21 +140,24 @@ def show(run: RunDirectory, as_json: bool, watch: bool) -> int:
 
 
 def in_words(status: Status) -> str:
-    head = f"{status['url']}  {'ready' if status['ready'] else 'not ready'}"
-    queues = [_queue_in_words(*item) for item in status["queues"].items()]
-    return "\n".join([head, *queues, *map(_version_in_words, status["versions"])])
+    lines = [f"{status['url']}  {'ready' if status['ready'] else 'not ready'}"]
+    lines += _queue_in_words("waiting with a body over 500 kB", status["large"])
+    for name, model in status["models"].items():
+        lines.append(f"{name}  {'ready' if model['ready'] else 'not ready'}")
+        lines += _queue_in_words("waiting at the gateway", model["queue"])
+        lines += map(_version_in_words, model["versions"])
+    return "\n".join([*lines, *status["given_up"].values()])
 
 
-def _queue_in_words(name: str, queue: Waiting) -> str:
-    what = {"torchserve": "waiting at the gateway", "large": "... with a body over 500 kB"}[name]
-    return f"  {what:27} {queue['waiting']:5}, room for {queue['room']}"
+def _queue_in_words(what: str, queue: Waiting | None) -> list[str]:
+    return [f"  {what:31} {queue['waiting']:5}, room for {queue['room']}"] if queue else []
 
 
 def _version_in_words(version: VersionStatus) -> str:
     queue = version["jobQueueStatus"]
     card = version.get("model_card")
     mark = "  default" if version["default"] else "" if version["recorded"] else "  unrecorded"
-    lines = [f"{version['modelName']} {version['modelVersion']}  {version['modelUrl']}{mark}"]
+    lines = [f"  version {version['modelVersion']}  {version['modelUrl']}{mark}"]
     if card:
         weights, classes = card["weights"], card["labels"]["classes"]
         lines.append(

@@ -14,8 +14,7 @@ from typing import Literal, Self, get_args
 
 from scripts import ROOT
 from scripts.serving import variables as v
-from scripts.serving.archives import NAME
-from scripts.serving.variables import variable
+from scripts.serving.variables import NAME, variable
 
 Precision = Literal["fp32", "int8"]
 IMAGENET = "resnet18"  # the name of the model that the project comes with

@@ -1,14 +1,19 @@
-"""What has to be right before a service begins."""
+"""What has to be right before a service begins, and whether it is the one that runs already."""
 
 import os
 import resource
 import shlex
 import shutil
 import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
-from scripts.serving import processor
+from client.errors import ServiceError
+from scripts.serving import processor, variables
+from scripts.serving.archives import served
 from scripts.serving.bounds import FILES, LOOPBACK
-from scripts.serving.run_directory import RunDirectory
+from scripts.serving.run_directory import RunDirectory, State
 from scripts.serving.settings import Settings
 from scripts.serving.torchserve import WORKER_PYTHON
 
@@ -54,9 +59,10 @@ def check_machine() -> None:
         ) from None
 
 
-def check_limits(settings: Settings, run: RunDirectory) -> None:
+def check_limits(archives: Iterable[Path], run: RunDirectory) -> None:
     """Raises Refused where the machine gives too little; takes what it gives."""
-    needed = 2 * settings.archive.stat().st_size  # a copy of it, and what TorchServe unpacks
+    # A copy of each, and what TorchServe unpacks.
+    needed = 2 * sum(archive.stat().st_size for archive in archives)
     if shutil.disk_usage(run.path).free < needed:
         raise Refused(
             f"the service needs {needed >> 20} MB of disk space in {run.path}, and there is less. "
@@ -69,3 +75,28 @@ def check_limits(settings: Settings, run: RunDirectory) -> None:
             f"this user may have {most} files open, the service needs {FILES} (ulimit -n)"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def check_same(settings: Settings, state: State, run: RunDirectory) -> None:
+    """Whether the service that runs is the one that is asked for. Raises Refused."""
+    differences = []
+    for one in variables.variables(Settings):
+        has, wanted = getattr(state.settings, one.field), getattr(settings, one.field)
+        if has != wanted:
+            words = f"{one.name} is {one.words(has)}, not {one.words(wanted)}"
+            differences.append("a different access key" if one.secret else words)
+    with suppress(ServiceError):  # an archive is there no more, and need not be
+        archives = served(settings).archives if not differences else {}
+        differences += [
+            "the archive has been rebuilt since"
+            for name, archive in archives.items()
+            if archive.stat().st_mtime_ns != state.archives.get(name, archive.stat().st_mtime_ns)
+        ]
+        others = archives.keys() - state.archives.keys() - run.changes().models.keys()
+        differences += [f"there is the model {name} since" for name in sorted(others)]
+    if differences:
+        raise Refused(
+            f"the service is already running at {state.url} with other settings "
+            f"({'; '.join(differences)}). It keeps its settings; to change them: "
+            "make stop, make start"
+        )

@@ -35,6 +35,7 @@ SERVICE_STOP = 40.0  # the gateway, then TorchServe
 PROBE_EVERY = 3.0  # from one probe to the next: each costs a prediction
 PROBE_AGAIN = 0.1  # where one failed, or took longer than that
 PROBE = 26.0  # for one: the whole queue may be ahead of it
+FOLLOW_EVERY = 1.0  # from one look at what is recorded to the next
 LATELY = 11.0  # a success counts for so long
 NOTHING_SUCCEEDED = 45.0  # then what is broken is restarted
 READY_ANSWER = 2.0  # for the gateway to hear from the supervisor

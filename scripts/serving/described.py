@@ -13,6 +13,7 @@ from client.errors import ServiceError
 from client.models import Class, Model
 from handler import labels, model_card
 from scripts.serving import archives
+from scripts.serving.variables import NAME
 
 LABELS = "labels.tsv"  # in an archive, as handler/resnet18_handler.py reads it
 SAMPLES = "samples/"  # ... the folder of its pictures
@@ -104,6 +105,6 @@ def _read(archive: Path, inode: int, mtime: int) -> _Description:
     samples = [
         known
         for known in card.get("samples", [])
-        if SAMPLES + known["file"] in there and re.fullmatch(archives.NAME, known["file"])
+        if SAMPLES + known["file"] in there and re.fullmatch(NAME, known["file"])
     ]
     return _Description(model, card, classes, samples)

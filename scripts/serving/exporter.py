@@ -23,12 +23,12 @@ class Exporter(Collector):
         self,
         run: RunDirectory,
         processes: Mapping[str, Process],
-        is_ready: Callable[[], bool],
+        ready: Callable[[], Mapping[str, bool]],
     ) -> None:
-        """processes: by their label; TorchServe's is "torchserve"."""
+        """processes: by their label; TorchServe's is "torchserve". ready: whether each model is."""
         self._run = run
         self._processes = processes
-        self._is_ready = is_ready
+        self._ready = ready
 
     def collect(self) -> Iterator[Metric]:
         yield self._readiness()
@@ -37,8 +37,14 @@ class Exporter(Collector):
         yield from self._versions()
 
     def _readiness(self) -> Metric:
-        ready = GaugeMetricFamily("service_ready", "Whether a prediction succeeds (1) or not (0)")
-        ready.add_metric([], self._is_ready())
+        ready = GaugeMetricFamily(
+            "service_ready",
+            "Whether a model's predictions succeed (1) or not (0)",
+            labels=["model"],
+        )
+        given_up = dict.fromkeys(self._run.changes().given_up, False)
+        for model, is_ready in {**given_up, **self._ready()}.items():
+            ready.add_metric([model], is_ready)
         return ready
 
     def _restarts(self) -> Metric:
@@ -66,24 +72,29 @@ class Exporter(Collector):
 
     def _versions(self) -> Iterable[Metric]:
         versions = GaugeMetricFamily(
-            "service_version_info", "Loaded versions", labels=["version", "archive", "default"]
+            "service_version_info",
+            "Loaded versions",
+            labels=["model", "version", "archive", "default"],
         )
         workers = GaugeMetricFamily(
-            "service_workers", "Workers in each state", labels=["version", "state"]
+            "service_workers", "Workers in each state", labels=["model", "version", "state"]
         )
-        try:
-            management = Management.of(self._run, timeout=SCRAPE)
-            default = management.default()["modelVersion"]
-            loaded = management.versions()
-        except ServiceError:  # it is starting: then there is nothing to say of it
-            return
-        for version in loaded:
-            name = version["modelVersion"]
-            is_default = "yes" if name == default else "no"
-            versions.add_metric([name, version["modelUrl"], is_default], 1)
-            states = [worker["status"] for worker in version["workers"]]
-            for state in {"READY", *states}:
-                workers.add_metric([name, state], states.count(state))
+        for model in self._ready():
+            try:
+                management = Management.of(self._run, model, timeout=SCRAPE)
+                default = management.default()["modelVersion"]
+                loaded = management.versions()
+            except ServiceError as error:  # it is starting: then there is nothing to say of it
+                if error.type == "unreachable":  # for the others as well
+                    break
+                continue
+            for version in loaded:
+                name = version["modelVersion"]
+                is_default = "yes" if name == default else "no"
+                versions.add_metric([model, name, version["modelUrl"], is_default], 1)
+                states = [worker["status"] for worker in version["workers"]]
+                for state in {"READY", *states}:
+                    workers.add_metric([model, name, state], states.count(state))
         yield from (versions, workers)
 
 

@@ -42,22 +42,20 @@ class Gateway:
         self,
         settings: Settings,
         run: RunDirectory,
-        model: str,
         ports: Mapping[str, int],
-        in_work: Callable[[], int],
+        in_work: Callable[[], Mapping[str, int]],
         acme: Acme | None,
     ) -> None:
         """ports: of INFERENCE, METRICS and SUPERVISOR. in_work: see Order."""
         self._settings = settings
         self._run = run
-        self._model = model
         self._ports = ports
         self._in_work = in_work
         self._admin = Admin(run.admin)
         self._acme = acme
         files = acme.files if acme else settings.certificate_files
         self._certificate = Certificate(run, settings.domain or "", files)
-        self._keys: list[str] = []  # that it accepts
+        self._told: tuple[list[str], list[str]] | None = None  # the models, and the valid keys
         self._reopens = False
         self._logs = [run.logs / "gateway.log", run.logs / "access.log"]
         command = [str(ENVOY), "-c", str(run.gateway / "envoy.json")]
@@ -74,17 +72,20 @@ class Gateway:
             await self._acme.first()
         self._certificate.hand_over()
         gateway_files.write_nodes(self._run, self._ports["INFERENCE"])
-        self._configure(self._valid_keys())
+        self._told = None  # a gateway of another start may have been told it
+        self._configure()
 
-    def _configure(self, keys: list[str]) -> None:
-        gateway_files.write_configuration(self._settings, self._run, self._model, self._ports, keys)
-        self._keys = keys  # only now: what could not be written is tried again
-
-    def _valid_keys(self) -> list[str]:
-        return self._run.changes().access_keys(self._settings.access_key)
+    def _configure(self) -> None:
+        """Tell it which models there are, and which access keys are valid, where that is news."""
+        changes = self._run.changes()
+        told = list(changes.models), changes.access_keys(self._settings.access_key)
+        if told != self._told:
+            models, keys = told
+            gateway_files.write_configuration(self._settings, self._run, models, self._ports, keys)
+            self._told = told  # only now: what could not be written is tried again
 
     async def after_start(self) -> None:
-        """Keep the queues' bounds, the logs, the certificate and the keys what they should be."""
+        """Keep models, keys, the queues' bounds, logs and certificate what they should be."""
         order = Order(self._admin, self._in_work, self._nudge_large)
         reached = time.monotonic()
         while True:
@@ -101,8 +102,7 @@ class Gateway:
 
     def _look(self, order: Order) -> None:
         self._certificate.hand_over()
-        if (keys := self._valid_keys()) != self._keys:
-            self._configure(keys)
+        self._configure()
         order.keep(time.monotonic())
         aside = [put_aside(log) for log in self._logs]
         if any(aside) or self._reopens:

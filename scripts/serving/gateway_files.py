@@ -6,16 +6,17 @@ import hashlib
 import json
 import re
 import resource
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scripts import ROOT
 from scripts.serving import bounds
-from scripts.serving.archives import NAME
+from scripts.serving.order import cluster_of
 from scripts.serving.run_directory import RunDirectory, write_atomically
 from scripts.serving.settings import HTTPS_PORT, Settings
 from scripts.serving.template import filled
+from scripts.serving.variables import NAME
 
 FOLDER = ROOT / "deploy" / "gateway"
 TEMPLATE = FOLDER / "envoy.yaml"
@@ -30,6 +31,7 @@ PASSED = (
     *("content-length", "content-type", "transfer-encoding"),
     *("x-client-content-type", "x-request-id", "x-request-start", "x-query", "x-top-k"),
 )
+IN_WORDS = 3  # models that a sentence lists
 TYPES = {  # of the page's files; others, such as an editor's, are not published
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -45,14 +47,14 @@ TYPES = {  # of the page's files; others, such as an editor's, are not published
 def write_configuration(
     settings: Settings,
     run: RunDirectory,
-    model: str,
+    models: Sequence[str],
     ports: Mapping[str, int],
     keys: Collection[str],
 ) -> Path:
-    """Envoy's bootstrap, and the routes, which know the access keys.
+    """Envoy's bootstrap; the clusters, one for each model; and the routes, which know the keys.
 
-    ports: of METRICS (where the gateway shows its own) and SUPERVISOR. keys: that are valid now;
-    none: everybody may ask.
+    models: the first is asked where none is named. ports: of METRICS (where the gateway shows its
+    own) and SUPERVISOR. keys: that are valid now; none: everybody may ask.
     """
     values = {
         **_bounds(),
@@ -65,12 +67,17 @@ def write_configuration(
         "ALT_SVC": f'h3=":{settings.port}"; ma=86400' if settings.domain else None,
         "KEYS": "|".join(map(re.escape, keys)),
         "ACCESS_LOG": settings.access_log,
-        "MODEL": model,
-        "MODEL_PATTERN": re.escape(model),
+        "MODELS": [
+            {"MODEL": model, "MODEL_PATTERN": re.escape(model), "CLUSTER": cluster_of(model)}
+            for model in models
+        ],
+        "PREDICTIONS": _in_words([f"/predictions/{model}" for model in models]),
+        "FIRST": models[0],
+        "FIRST_CLUSTER": cluster_of(models[0]),
         "VERSION_PATTERN": NAME,
         "DESCRIBED": DESCRIBED,
         "PAGE": [route for address, path in pages().items() for route in _routes(address, path)],
-        "TO_GET": "|".join([DESCRIBED, *map(re.escape, ["/ready", "/ping", *pages()])]),
+        "TO_GET": "|".join([DESCRIBED, *map(re.escape, [*_readiness(models), "/ping", *pages()])]),
         "OTHER_HEADERS": nothing_but(PASSED),
         "RUN": str(run.path),
         "SOCKETS": str(run.sockets),
@@ -78,6 +85,7 @@ def write_configuration(
         "SUPERVISOR_PORT": ports["SUPERVISOR"],
     }
     bootstrap = filled(TEMPLATE, values)
+    _write(run, "clusters", *bootstrap.pop("clusters"))  # before the routes that lead there
     _write(run, "routes", bootstrap.pop("routes"))
     path = run.gateway / "envoy.json"
     write_atomically(path, json.dumps(bootstrap, indent=1))
@@ -108,8 +116,19 @@ def write_nodes(run: RunDirectory, port: int) -> None:
     _write(run, "nodes", {"@type": kind, "cluster_name": "torchserve", "endpoints": nodes})
 
 
-def _write(run: RunDirectory, name: str, resource: Mapping[str, object]) -> None:
-    write_atomically(run.gateway / f"{name}.json", json.dumps({"resources": [resource]}))
+def _write(run: RunDirectory, name: str, *resources: Mapping[str, object]) -> None:
+    write_atomically(run.gateway / f"{name}.json", json.dumps({"resources": resources}))
+
+
+def _in_words(addresses: Sequence[str]) -> str:
+    """All, where they are few."""
+    if len(addresses) > IN_WORDS:
+        return f"{addresses[0]}, say"
+    return " or ".join(addresses)
+
+
+def _readiness(models: Iterable[str]) -> list[str]:
+    return ["/ready", *(f"/ready/{model}" for model in models)]
 
 
 def nothing_but(words: Collection[str]) -> str:

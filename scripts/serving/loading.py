@@ -16,9 +16,10 @@ RAISED = re.compile(r"[\w.]*(?:Error|Exception)(?:: .*)?")
 
 
 class Loading:
-    """What is seen of the workers until one of them is ready."""
+    """What is seen of a model's workers until one of them is ready."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: str) -> None:
+        self._model = model
         self._began = time.time()
         self._pids: dict[str, set[int]] = {}  # of each worker, one after the other
         self.has_failed = False
@@ -36,7 +37,7 @@ class Loading:
         self.has_failed |= error.type == "ModelNotFoundException"
 
     def reason(self, logs: Path) -> str:
-        """To follow "can't load the archive": what was raised, and where more is to be read."""
+        """To follow "it can't be loaded": what was raised, and where more is to be read."""
         for name in ("worker.log", "torchserve.log"):
             if raised := self._raised(logs / name):
                 return f": {raised}. See {logs / name}"
@@ -50,6 +51,11 @@ class Loading:
                 with suppress(ValueError, KeyError, TypeError):  # half a line, on a full disk
                     entry = json.loads(line)
                     raised = RAISED.fullmatch(entry["msg"]) or RAISED.match(entry["trace"])
-                    if raised and entry["ts"] >= began:
+                    if raised and entry["ts"] >= began and self._is_of(entry):
                         return raised[0].rstrip(".")
         return None
+
+    def _is_of(self, entry: dict[str, str]) -> bool:
+        """The threads of a worker have its name: W-9000-resnet18_1.0-stdout."""
+        worker = re.match(r"W-\d+-(.*)_", entry["thread"])
+        return worker is None or worker[1] == self._model

@@ -50,12 +50,16 @@ class Management:
         self._session.headers["Authorization"] = f"Bearer {key}"
 
     @classmethod
-    def of(cls, run: RunDirectory, timeout: float = MANAGEMENT) -> Self:
+    def of(cls, run: RunDirectory, model: str, timeout: float = MANAGEMENT) -> Self:
         """That of the service that runs in `run`. Raises ServiceError where there is none."""
         state, key = running(run), run.key("management")
         if key is None:
             raise ServiceError("starting", "TorchServe is still starting. Try again in a moment")
-        return cls(state.management, key, state.model, timeout)
+        return cls(state.management, key, model, timeout)
+
+    def models(self) -> set[str]:
+        """The names of all that TorchServe has loaded; of a hundred, which it does not exceed."""
+        return {one["modelName"] for one in self._call("GET", "/models")["models"]}
 
     def versions(self) -> list[Version]:
         """Every version of the model: its workers, queue and batch settings."""
@@ -85,6 +89,13 @@ class Management:
         path = f"/models/{self.model}/{version}"
         self._call("PUT", path, min_worker=workers, max_worker=workers, synchronous="false")
         self._wait_for_workers(version, workers)
+
+    def replace_workers(self) -> None:
+        """Of the default version: those of now are killed, new ones begin to load."""
+        version = self.default()
+        path = f"/models/{self.model}/{version['modelVersion']}"
+        for workers in (0, max(1, len(version["workers"]))):
+            self._call("PUT", path, min_worker=workers, max_worker=workers, synchronous="false")
 
     def register(self, archive: str, version: str, workers: int) -> None:
         """Load an archive of the model store; returns when its workers are ready."""

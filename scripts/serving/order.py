@@ -1,13 +1,13 @@
 """How many requests the gateway sends on at once, and how many more it lets wait.
 
-Envoy keeps the queues (one for TorchServe, one for the door of large bodies); this decides how long
+Envoy keeps the queues (one for each model, one for the door of large bodies); this decides how long
 they may be: as long as their last one is answered within the promised time, by the rate at which
 requests were answered while others waited. Before that is known the bounds are guesses. And it
 decides how many large bodies are read at once: as many as there is memory for.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from scripts.serving.admin import Admin
@@ -30,7 +30,8 @@ KNOWN = 6.0  # seconds of waiting after which it is believed
 STEP = 0.05  # changes by less are not worth a call
 
 # For each cluster: who waits, who does not any more, and what came of the requests.
-STATS = r"^cluster\.(torchserve|large)\.upstream_rq_(pending_active|active|2xx|4xx)$"
+STATS = r"^cluster\.(torchserve-.+|large)\.upstream_rq_(pending_active|active|2xx|4xx)$"
+LARGE = "large"
 
 
 @dataclass
@@ -62,6 +63,11 @@ class Queue:
             self.waiting = max(self.at_least, round(WAIT * rate))
 
 
+def cluster_of(model: str) -> str:
+    """The name of its queue at the gateway: of its statistics, in which a dot would end a name."""
+    return f"torchserve-{model.replace('.', '~')}"
+
+
 def at_once(in_work: int) -> int:
     """How many requests TorchServe gets: those that are worked on, and as many as wait for them."""
     return in_work + min(in_work, QUEUE_PLACES - SPARE_PLACES)
@@ -78,30 +84,35 @@ def large_at_once(read: int, allocated: int) -> int:
 
 class Order:
     def __init__(
-        self, admin: Admin, in_work: Callable[[], int], nudge_large: Callable[[], None]
+        self,
+        admin: Admin,
+        in_work: Callable[[], Mapping[str, int]],
+        nudge_large: Callable[[], None],
     ) -> None:
-        """in_work: how many pictures the workers work on when all their batches are full.
+        """in_work: how many pictures each model's workers work on when their batches are full.
         nudge_large: sends something through the queue for large bodies: Envoy looks whether there
         is room for those who wait only when another comes or goes.
         """
         self._admin = admin
         self._in_work = in_work
         self._nudge_large = nudge_large
-        self._queues = (
-            Queue("torchserve", WAITING, WAITING_AT_LEAST),
-            Queue("large", LARGE_WAITING, LARGE_WAITING_AT_LEAST),
-        )
+        self._queues = {LARGE: Queue(LARGE, LARGE_WAITING, LARGE_WAITING_AT_LEAST)}
         self._told: dict[str, int] = {}
 
     def keep(self, now: float) -> None:
         """Look, and tell Envoy what has changed. now: time.monotonic(). Raises Unreachable."""
         stats = self._admin.stats(STATS)
-        for queue in self._queues:
+        in_work = {cluster_of(model): pictures for model, pictures in self._in_work().items()}
+        for cluster in in_work.keys() - self._queues.keys():
+            self._queues[cluster] = Queue(cluster, WAITING, WAITING_AT_LEAST)
+        for queue in self._queues.values():
             queue.look(now, stats)
         wanted = {
-            f"{one.cluster}.default.max_pending_requests": one.waiting for one in self._queues
+            f"{one.cluster}.default.max_pending_requests": one.waiting
+            for one in self._queues.values()
         }
-        wanted["torchserve.default.max_connections"] = at_once(self._in_work())
+        for cluster, pictures in in_work.items():
+            wanted[f"{cluster}.default.max_connections"] = at_once(pictures)
         read = stats.get("cluster.large.upstream_rq_active", 0)
         places = large_at_once(read, self._admin.allocated())
         wanted["large.default.max_connections"] = places

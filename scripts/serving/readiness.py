@@ -1,7 +1,8 @@
 """Whether a prediction would succeed now, as the supervisor sees it.
 
-It asks for predictions itself, one at a time, bypassing the gateway, and keeps what came of the
-last one. Asking for readiness then costs nothing, and nobody waits behind those who ask.
+It asks each model for predictions itself, one at a time, bypassing the gateway, and keeps what
+came of the last one. Asking for readiness then costs nothing, and nobody waits behind those who
+ask.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from client.errors import ServiceError
 from client.http import session
 from scripts.serving.bounds import (
     AT_ONCE,
+    FOLLOW_EVERY,
     LATELY,
     NOTHING_SUCCEEDED,
     PROBE,
@@ -36,56 +38,57 @@ PIXEL = (
 logger = logging.getLogger("supervisor")
 
 
-class Readiness:
-    def __init__(
-        self,
-        torchserve: TorchServe,
-        gateway: Process,
-        run: RunDirectory,
-        model: str,
-        client: Classifier,
-    ) -> None:
-        """client: asks at the gateway."""
+class Probe:
+    """Of one model."""
+
+    def __init__(self, torchserve: TorchServe, run: RunDirectory, model: str) -> None:
+        self.model = model
         self._torchserve = torchserve
-        self._gateway = gateway
         self._run = run
-        self._client = client
         self._prediction = f"{torchserve.inference}/predictions/{model}"
         self._session = session(self._prediction)
         self.in_work = AT_ONCE // 2  # pictures, when every worker has a full batch
-        self.loading = Loading()
-        self._succeeded = False  # the last probe
-        self._last_success = self._last_response = float("-inf")  # time.monotonic()
+        self.loading = Loading(model)
+        self._succeeded = False  # the last time
+        self.last_success = self._renewed = float("-inf")  # time.monotonic()
 
     @property
     def is_ready(self) -> bool:
         since = max(time.monotonic() - LATELY, self._torchserve.process.started)
-        return self._succeeded and self._last_success > since
+        return self._succeeded and self.last_success > since
 
     async def watch(self) -> None:
-        """Probe for as long as the service runs."""
+        """Look for as long as the model is served."""
         while True:
             began = time.monotonic()
-            self._succeeded = await asyncio.to_thread(self._probe)
-            ended = time.monotonic()
-            if self._succeeded:
-                self._last_success = ended
-            rest = began + PROBE_EVERY - ended if self._succeeded else 0
+            await self.look()
+            rest = began + PROBE_EVERY - time.monotonic() if self._succeeded else 0
             await asyncio.sleep(max(PROBE_AGAIN, rest))
 
-    async def heal(self) -> None:
-        """Kill what has not worked for too long; what keeps it running starts it again."""
-        while True:
-            if await asyncio.to_thread(self._client.responds):
-                self._last_response = time.monotonic()
-            end_stuck(self._gateway, self._last_response, "the gateway answered nothing")
-            torchserve = self._torchserve.process
-            end_stuck(torchserve, self._last_success, "TorchServe answered no prediction")
-            await asyncio.sleep(PROBE_EVERY)
+    async def look(self) -> None:
+        self._succeeded = await asyncio.to_thread(self._succeeds)
+        if self._succeeded:
+            self.last_success = time.monotonic()
 
-    def _probe(self) -> bool:
+    @property
+    def overdue(self) -> float | None:
+        """See `overdue`."""
+        return overdue(max(self._torchserve.process.started, self._renewed), self.last_success)
+
+    async def renew(self, seconds: float) -> None:
+        """Its workers, after so long without a success."""
+        logger.error(f"{self.model} answered no prediction for {seconds:.0f} s; new workers begin")
+        self._renewed = time.monotonic()
+        management = self._torchserve.management(self.model, timeout=PROBE)
         try:
-            management = self._torchserve.management(timeout=PROBE)
+            if management:
+                await asyncio.to_thread(management.replace_workers)
+        except ServiceError as error:
+            logger.error(f"{self.model} got no new workers: {error}")
+
+    def _succeeds(self) -> bool:
+        try:
+            management = self._torchserve.management(self.model, timeout=PROBE)
             if management is None:
                 return False
             version = management.default()
@@ -107,15 +110,82 @@ class Readiness:
         return answer.ok
 
 
-def end_stuck(process: Process, last_success: float, complaint: str) -> None:
-    """Kill what has not worked for too long. last_success: time.monotonic().
+class Readiness:
+    def __init__(
+        self, torchserve: TorchServe, gateway: Process, run: RunDirectory, client: Classifier
+    ) -> None:
+        """client: asks at the gateway."""
+        self._torchserve = torchserve
+        self._gateway = gateway
+        self._run = run
+        self._client = client
+        self.probes = {name: Probe(torchserve, run, name) for name in run.changes().models}
+        self._last_response = float("-inf")  # time.monotonic()
 
-    One that has not worked since its start may still be loading; one that waits for its start is
-    not stuck.
+    @property
+    def is_ready(self) -> bool:
+        """Of every model: one that can't be loaded is served no more."""
+        return all(self.models().values())
+
+    def models(self) -> dict[str, bool]:
+        """Of each that is served."""
+        return {name: probe.is_ready for name, probe in self.probes.items()}
+
+    def in_work(self) -> dict[str, int]:
+        """Pictures of each model, when its workers have full batches."""
+        return {name: probe.in_work for name, probe in self.probes.items()}
+
+    async def watch(self) -> None:
+        """Probe every model for as long as it is served."""
+        async with asyncio.TaskGroup() as group:
+            tasks: dict[str, asyncio.Task[None]] = {}
+            while True:
+                await self.follow()
+                for name in self.probes.keys() - tasks.keys():
+                    tasks[name] = group.create_task(self.probes[name].watch())
+                for name in tasks.keys() - self.probes.keys():
+                    tasks.pop(name).cancel()
+                await asyncio.sleep(FOLLOW_EVERY)
+
+    async def follow(self) -> None:
+        """Probe what is recorded. A new model counts when it was asked once: it is loaded."""
+        probes = {}
+        for name in self._run.changes().models or self.probes:
+            probes[name] = self.probes.get(name) or Probe(self._torchserve, self._run, name)
+            if name not in self.probes:
+                await probes[name].look()
+        self.probes = probes
+
+    async def heal(self) -> None:
+        """Kill what has not worked for too long; what keeps it running starts it again."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                if await asyncio.to_thread(self._client.responds):
+                    self._last_response = time.monotonic()
+                end_stuck(self._gateway, self._last_response, "the gateway answered nothing")
+                last_success = max(probe.last_success for probe in self.probes.values())
+                torchserve = self._torchserve.process
+                end_stuck(torchserve, last_success, "TorchServe answered no prediction")
+                if last_success > time.monotonic() - LATELY:  # it is not TorchServe as a whole
+                    for probe in self.probes.values():
+                        if seconds := probe.overdue:
+                            group.create_task(probe.renew(seconds))
+                await asyncio.sleep(PROBE_EVERY)
+
+
+def overdue(started: float, last_success: float) -> float | None:
+    """The seconds within which it should have succeeded, where it has not (time.monotonic()).
+
+    One that has not worked since its start may still be loading.
     """
+    bound = NOTHING_SUCCEEDED if last_success > started else READY
+    return bound if time.monotonic() - max(last_success, started) > bound else None
+
+
+def end_stuck(process: Process, last_success: float, complaint: str) -> None:
+    """Kill what has not worked for too long; one that waits for its start is not stuck."""
     if process.pid is None:
         return
-    bound = NOTHING_SUCCEEDED if last_success > process.started else READY
-    if time.monotonic() - max(last_success, process.started) > bound:
-        logger.error(f"{complaint} for {bound:.0f} s; restarting it")
+    if seconds := overdue(process.started, last_success):
+        logger.error(f"{complaint} for {seconds:.0f} s; restarting it")
         process.kill()

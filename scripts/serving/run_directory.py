@@ -7,16 +7,16 @@ import os
 import shutil
 import struct
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving.bounds import SOCKET_PATH
+from scripts.serving.changes import Changes, known
 from scripts.serving.scratch import begun, prefix, remove_leftovers
 from scripts.serving.settings import Settings
 
@@ -32,37 +32,19 @@ _held: set[Path] = set()
 
 
 @dataclass(frozen=True)
-class Changes:
-    """What operators want of a service that runs, whatever becomes of its processes."""
-
-    workers: int | None = None  # of the default version
-    archives: tuple[str, ...] = ()  # loaded from the model store, the default version's first
-    previous: str | None = None  # the archive of the version that was the default before
-    access_key: str | None = None  # None: as at the start
-    old_access_key: str | None = None  # valid as well
-    old_until: float = 0.0  # time.monotonic(), which every process has in common
-
-    def access_keys(self, at_start: str | None) -> list[str]:
-        """Those that are valid now, the newest first."""
-        newest = self.access_key or at_start
-        old = self.old_access_key if time.monotonic() < self.old_until else None
-        return [key for key in (newest, old) if key]
-
-
-@dataclass(frozen=True)
 class State:
     """What a service last said of itself."""
 
     status: Status
     pid: int
-    model: str  # the name by which it is asked
+    model: str  # that is asked where none is named
     url: str  # for users
     local_url: str  # the same, on this machine
     inference: str  # TorchServe's addresses
     management: str
     metrics: str
     settings: Settings
-    archive_mtime: int  # ns; a later build replaces the file
+    archives: dict[str, int]  # of each model: the file's time (ns), which a later build changes
     children: dict[str, str]  # pid of each process, and what tells it from a later one (`birth`)
     reason: str | None = None  # when and why it failed
 
@@ -139,17 +121,17 @@ class RunDirectory:
     def _lock(self) -> Path:
         return self.path / "lock"
 
-    def keep_archive(self, archive: Path) -> Path:
-        """The archive under a name of the service's own, which a newer build does not replace."""
+    def keep_archives(self, archives: Iterable[Path]) -> None:
+        """Under names of the service's own, which a newer build does not replace."""
         store = self.model_store
         shutil.rmtree(store, ignore_errors=True)
         store.mkdir(mode=0o700)
-        kept = store / archive.name
-        try:
-            kept.hardlink_to(archive)  # the builder replaces its file, it never writes into it
-        except OSError:  # another file system
-            shutil.copyfile(archive, kept)
-        return kept
+        for archive in archives:
+            kept = store / archive.name
+            try:
+                kept.hardlink_to(archive)  # the builder replaces its file, it never writes into it
+            except OSError:  # another file system
+                shutil.copyfile(archive, kept)
 
     @contextmanager
     def fresh_scratch(self) -> Iterator[None]:
@@ -224,10 +206,10 @@ class RunDirectory:
         """What the service last said of itself; None where none has, or where it was one of
         another version, which did not record all that this one needs.
         """
-        recorded = _known(State, self._recorded())
+        recorded = known(State, self._recorded())
         if "settings" not in recorded:
             return None
-        settings = _known(Settings, recorded["settings"])
+        settings = known(Settings, recorded["settings"])
         for name in ("archive", "certificate", "private_key"):
             if settings.get(name):
                 settings[name] = Path(settings[name])
@@ -267,16 +249,10 @@ class RunDirectory:
         return str(entry["key"]) if entry else None
 
     def changes(self) -> Changes:
-        known = _known(Changes, _read_json(self.path / "changes.json"))
-        return Changes(**known | {"archives": tuple(known.get("archives", ()))})
+        return Changes.read(_read_json(self.path / "changes.json"))
 
     def record(self, changes: Changes) -> None:
         write_atomically(self.path / "changes.json", json.dumps(asdict(changes)))
-
-
-def _known(kind: type[Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Its fields in what was recorded: another version of this program may have others."""
-    return {one.name: recorded[one.name] for one in fields(kind) if one.name in recorded}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

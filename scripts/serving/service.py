@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -20,23 +21,23 @@ from pathlib import Path
 from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving import failures, utf8, variables
-from scripts.serving.archives import model_of
+from scripts.serving.archives import served
 from scripts.serving.beginning import (
     Refused,
     check_access_key,
     check_limits,
     check_machine,
     check_processor,
+    check_same,
 )
 from scripts.serving.bounds import READY, SERVICE_STOP
+from scripts.serving.changes import Changes, Wanted
 from scripts.serving.logs import JsonLines, keep_before, take_over_output
 from scripts.serving.ports import Door
 from scripts.serving.process import GaveUp, kill_leftovers
 from scripts.serving.run_directory import (
     DEFAULT,
-    Changes,
     RunDirectory,
-    State,
     write_atomically,
 )
 from scripts.serving.settings import Settings
@@ -138,7 +139,7 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
     # Here: the commands that only start and stop it do without, and with a third of the time.
     from scripts.serving.supervisor import Supervisor
 
-    model_of(settings.archive)  # or the sentence that says why not
+    archives, warnings = served(settings)  # or the sentence that says why not
     logger.setLevel(logging.INFO)
     with run.locked() as is_ours:
         if not is_ours:
@@ -159,15 +160,16 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
             kill_leftovers(before.children)
         for old in run.logs.glob("*.out"):
             old.unlink()
-        if slowness := check_processor():
-            logger.warning(slowness)
-        check_limits(settings, run)
+        for warning in (check_processor(), *warnings):
+            if warning:
+                logger.warning(warning)
+        check_limits(archives.values(), run)
         has_http3 = settings.domain is not None  # it is for TLS
         with closing(Door(settings.host, settings.port, has_http3)), run.fresh_scratch():
-            forget_changes(settings, run)
-            supervisor = Supervisor(settings, run)
+            forget_changes(settings, run, archives)
+            supervisor = Supervisor(settings, run, archives)
             try:
-                asyncio.run(supervisor.run(lambda: parent.tell(READY_WORD)))
+                asyncio.run(supervisor.run(lambda said: parent.tell(ready_word(said))))
             except Exception as error:
                 when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
                 supervisor.say("failed", f"it failed at {when}: {in_words(error, run)}")
@@ -175,9 +177,14 @@ def serve(settings: Settings, run: RunDirectory, parent: Parent) -> None:
             logger.info("Stopped")
 
 
-def forget_changes(settings: Settings, run: RunDirectory) -> None:
+def ready_word(said: list[str]) -> bytes:
+    """With a line for each sentence."""
+    return b"\n".join([READY_WORD, *map(os.fsencode, said)])
+
+
+def forget_changes(settings: Settings, run: RunDirectory, archives: Mapping[str, Path]) -> None:
     """What operators changed in the service before."""
-    run.record(Changes(archives=(settings.archive.name,)))
+    run.record(Changes({name: Wanted((archive.name,)) for name, archive in archives.items()}))
     if settings.access_key:
         write_atomically(run.access_key, f"{settings.access_key}\n")
 
@@ -186,9 +193,10 @@ def start(settings: Settings, run: RunDirectory) -> None:
     """In the background; returns when a prediction has succeeded."""
     if run.is_running() and joined(settings, run):
         return
-    model_of(settings.archive)  # or the sentence that says why not
-    if slowness := check_processor():
-        print(slowness, flush=True)
+    _, warnings = served(settings)  # or the sentence that says why not
+    for warning in (check_processor(), *warnings):
+        if warning:
+            print(warning, flush=True)
     read, write = os.pipe()
     command = [sys.executable, "-m", "scripts.service", "serve"]
     command += ["--run-directory", str(run.path), "--report-to", str(write)]
@@ -213,7 +221,10 @@ def start(settings: Settings, run: RunDirectory) -> None:
         process.wait(SERVICE_STOP)
         raise
     said = os.read(read, 10_000)
-    if said == READY_WORD:
+    word, *sentences = said.split(b"\n")
+    if word == READY_WORD:
+        for sentence in sentences:
+            print(os.fsdecode(sentence))
         print(f"Ready: {settings.where}")
         return
     if said == TAKEN_WORD:  # somebody else was faster
@@ -233,7 +244,7 @@ def joined(settings: Settings, run: RunDirectory) -> bool:
     while run.is_running():
         state = run.running_state() or state
         if state and state.status != "stopping":
-            check_same(settings, state)
+            check_same(settings, state, run)
         if state and state.status == "ready":
             print(f"The service is already running at {settings.url}")
             return True
@@ -264,22 +275,3 @@ def stop(run: RunDirectory) -> None:
         if not ended:
             raise Refused(f"process {pid} did not stop within {SERVICE_STOP:.0f} s; see {run.logs}")
     print("Stopped")
-
-
-def check_same(settings: Settings, state: State) -> None:
-    """Whether the service that runs is the one that is asked for. Raises Refused."""
-    differences = []
-    for one in variables.variables(Settings):
-        has, wanted = getattr(state.settings, one.field), getattr(settings, one.field)
-        if has != wanted:
-            words = f"{one.name} is {one.words(has)}, not {one.words(wanted)}"
-            differences.append("a different access key" if one.secret else words)
-    archive = settings.archive
-    if not differences and archive.is_file() and archive.stat().st_mtime_ns != state.archive_mtime:
-        differences = ["the archive has been rebuilt since"]
-    if differences:
-        raise Refused(
-            f"the service is already running at {state.url} with other settings "
-            f"({'; '.join(differences)}). It keeps its settings; to change them: "
-            "make stop, make start"
-        )

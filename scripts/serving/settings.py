@@ -24,6 +24,11 @@ class Settings:
         "the model archive (.mar) to serve",
         default=Path("model_store", "resnet18-fp32.mar"),
     )
+    models: str | None = variable(
+        v.model_names,
+        "names of the models to serve, the first where none is named: resnet18,ants_bees",
+        words="ARCHIVE's, and every model taught",
+    )
     host: str = variable(
         v.address,
         "IP address of the page and API; 0.0.0.0 opens them to the network",

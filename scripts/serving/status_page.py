@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 
+READY, NOT_READY = b'{"status": "Ready"}', "503 Service Unavailable"
+
+
 class StatusPage:
     def __init__(
         self,
         port: int,
-        is_ready: Callable[[], bool],
+        ready: Callable[[], Mapping[str, bool]],
         served: Callable[[], list[Served]],
         metrics: Collector,
     ) -> None:
+        """ready: whether each model is."""
         registry = CollectorRegistry(auto_describe=False)
         registry.register(metrics)
         page: WSGIApplication = make_wsgi_app(registry)
@@ -31,20 +35,20 @@ class StatusPage:
         def answer(
             environment: "WSGIEnvironment", start_response: "StartResponse"
         ) -> Iterable[bytes]:
-            kind, body = "application/json", None
+            kind, body, no = "application/json", None, "404 Not Found"
             match environment["PATH_INFO"].split("/")[1:]:
                 case ["metrics"]:
                     return page(environment, start_response)
                 case ["ready"]:
-                    body = b'{"status": "Ready"}' if is_ready() else None
+                    body, no = (READY if all(ready().values()) else None), NOT_READY
+                case ["ready", name] if name in (models := ready()):
+                    body, no = (READY if models[name] else None), NOT_READY
                 case ["models"]:
-                    models = {"models": describe(served())}
-                    body = json.dumps(models, ensure_ascii=False).encode()
+                    described = {"models": describe(served())}
+                    body = json.dumps(described, ensure_ascii=False).encode()
                 case ["models", name, "samples", file]:
                     kind, body = "image/jpeg", sample(served(), name, file)
             if body is None:  # the gateway has the words
-                away = environment["PATH_INFO"] == "/ready"
-                no = "503 Service Unavailable" if away else "404 Not Found"
                 start_response(no, [("Content-Length", "0")])
                 return []
             headers = {"Content-Type": kind, "Content-Length": str(len(body))}

@@ -10,12 +10,13 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from client.classifier import Classifier
+from client.errors import ServiceError
 from scripts.serving.acme import Acme
-from scripts.serving.archives import model_of
 from scripts.serving.bounds import GATEWAY_CHECK, READY, WRITE_AGAIN
 from scripts.serving.described import Served
 from scripts.serving.exporter import Exporter
@@ -48,41 +49,36 @@ class Kept(Protocol):
 
 
 class Supervisor:
-    def __init__(self, settings: Settings, run: RunDirectory) -> None:
-        """Raises ServiceError for a bad archive, or where what DOMAIN needs is missing."""
+    def __init__(self, settings: Settings, run: RunDirectory, archives: Mapping[str, Path]) -> None:
+        """archives: see `served`. Raises ServiceError where what DOMAIN needs is missing."""
         self.settings = settings
         self.run_directory = run
-        self.model = model_of(settings.archive).name
+        self.archives = archives
         # Kept for as long as the service runs: an archive built meanwhile is another service's, and
         # TorchServe must come back with what it had.
-        self.archive_mtime = settings.archive.stat().st_mtime_ns
-        archive = run.keep_archive(settings.archive)
+        self.archive_times = {name: one.stat().st_mtime_ns for name, one in archives.items()}
+        run.keep_archives(archives.values())
         self.ports = Claims({**PORTS, "METRICS": GATEWAY_METRICS, "SUPERVISOR": SUPERVISOR_METRICS})
-        self.torchserve = TorchServe(settings, run, self.ports, archive, self.model)
+        self.torchserve = TorchServe(settings, run, self.ports)
         self.acme = Acme(settings, run) if settings.domain and not settings.certificate else None
-        self.gateway = Gateway(
-            settings, run, self.model, self._ports_for_gateway(), self._in_work, self.acme
-        )
+        self.gateway = Gateway(settings, run, self._ports_for_gateway(), self._in_work, self.acme)
         self.kept: dict[str, Kept] = {"torchserve": self.torchserve, "gateway": self.gateway}
         if self.acme:
             self.kept["certificate"] = self.acme
         self.processes = {name: kept.process for name, kept in self.kept.items()}
         self.client = Classifier(settings.local_url, host=settings.domain, timeout=GATEWAY_CHECK)
-        self.readiness = Readiness(
-            self.torchserve, self.gateway.process, run, self.model, self.client
-        )
+        self.readiness = Readiness(self.torchserve, self.gateway.process, run, self.client)
+        ready = self.readiness.models
         self.status_page = StatusPage(
-            self.ports["SUPERVISOR"],
-            self._is_ready,
-            self._served,
-            Exporter(run, self.processes, self._is_ready),
+            self.ports["SUPERVISOR"], ready, self._served, Exporter(run, self.processes, ready)
         )
         self._status: Status = "starting"
 
-    async def run(self, on_ready: Callable[[], object]) -> None:
+    async def run(self, on_ready: Callable[[list[str]], object]) -> None:
         """Keep the service running until SIGINT, SIGTERM or SIGHUP. Raises GaveUp.
 
-        on_ready: called once, when the first prediction has succeeded.
+        on_ready: called once, when predictions succeed, with a sentence for each model that is not
+        served.
         """
         stop = asyncio.Event()
         for number in STOPPING:
@@ -114,17 +110,17 @@ class Supervisor:
             raise failure
         self.say("stopped")
 
-    def _is_ready(self) -> bool:
-        return self.readiness.is_ready
+    def _in_work(self) -> dict[str, int]:
+        return self.readiness.in_work()
 
     def _served(self) -> list[Served]:
-        store, names = self.run_directory.model_store, self.run_directory.changes().archives
-        return [Served([store / name for name in names], self._is_ready())]
+        store, ready = self.run_directory.model_store, self.readiness.models()
+        return [
+            Served([store / archive for archive in wanted.archives], ready.get(model, False))
+            for model, wanted in self.run_directory.changes().models.items()
+        ]
 
-    def _in_work(self) -> int:
-        return self.readiness.in_work
-
-    async def _work(self, on_ready: Callable[[], object]) -> None:
+    async def _work(self, on_ready: Callable[[list[str]], object]) -> None:
         async with asyncio.TaskGroup() as group:
             for kept in self.kept.values():
                 group.create_task(self._keep(kept))
@@ -151,22 +147,47 @@ class Supervisor:
                 await kept.process.ended()
                 follow_up.cancel()
 
-    async def _announce(self, on_ready: Callable[[], object]) -> None:
+    async def _announce(self, on_ready: Callable[[list[str]], object]) -> None:
         deadline = time.monotonic() + READY
-        while not (self._is_ready() and await asyncio.to_thread(self.client.is_ready)):
-            if self.readiness.loading.has_failed:
-                reason = self.readiness.loading.reason(self.run_directory.logs)
-                raise GaveUp(f"TorchServe can't load {self.settings.archive}{reason}")
-            if time.monotonic() > deadline:
+        said: list[str] = []
+        while not (self.readiness.is_ready and await asyncio.to_thread(self.client.is_ready)):
+            is_late = time.monotonic() > deadline
+            if is_late and not any(self.readiness.models().values()):
                 raise GaveUp(
                     f"no prediction succeeded within {READY:.0f} s of starting. See "
                     f"worker.log, torchserve.log or gateway.log in {self.run_directory.logs}"
                 )
+            for probe in list(self.readiness.probes.values()):
+                if probe.loading.has_failed:
+                    reason = probe.loading.reason(self.run_directory.logs)
+                    said.append(await self._give_up(probe.model, reason))
+                elif is_late and not probe.is_ready:
+                    reason = f": no prediction succeeded within {READY:.0f} s of starting"
+                    said.append(await self._give_up(probe.model, reason))
             await asyncio.sleep(ANNOUNCE_POLL)
         self.say("ready")
         logger.info(f"Ready: {self.settings.where}")
-        on_ready()
+        on_ready(said)
         await self.torchserve.archive_classes()
+
+    async def _give_up(self, model: str, reason: str) -> str:
+        """Serve the others without it; returns what to say. Raises GaveUp where it is the last.
+
+        TorchServe would begin workers for it again and again.
+        """
+        changes = self.run_directory.changes()
+        if changes.models.keys() == {model}:
+            raise GaveUp(f"TorchServe can't load {self.archives[model]}{reason}")
+        sentence = f"{model} can't be loaded{reason}"
+        logger.error(f"{sentence}; the others are served")
+        self.run_directory.record(changes.without_model(model, sentence))
+        await self.readiness.follow()
+        try:
+            if management := self.torchserve.management(model):
+                await asyncio.to_thread(management.scale, 0)
+        except ServiceError as error:  # it may not even have been unpacked
+            logger.info(f"{model} has no workers to be stopped: {error}")
+        return f"{sentence}; the others are served"
 
     def say(self, status: Status, reason: str | None = None) -> None:
         """Write down how it stands, and tell who started it."""
@@ -176,14 +197,14 @@ class Supervisor:
         state = State(
             status=status,
             pid=os.getpid(),
-            model=self.model,
+            model=next(iter(self.run_directory.changes().models)),
             url=self.settings.url,
             local_url=self.settings.local_url,
             inference=self.torchserve.inference,
             management=self.torchserve.address("TS_MANAGEMENT_ADDRESS"),
             metrics=self.torchserve.address("TS_METRICS_ADDRESS"),
             settings=self.settings,
-            archive_mtime=self.archive_mtime,
+            archives=self.archive_times,
             children={str(pid): born for pid in pids if (born := birth(pid))},
             reason=reason,
         )

@@ -3,6 +3,8 @@
     ${NAME}             as a whole scalar: the value itself, whatever its type
     text ${NAME}        the value as text
     when: ${NAME}       its mapping is left out where the value is None, False or empty
+    for_each: ${NAME}   its mapping, an item of a list, is there once for each mapping in the value,
+                        which has further values for it
     !a.b.v3.C {…}       a message envoy.extensions.a.b.v3.C
     !status 413         an access log filter (!status 5xx, !status below 500)
     !refusal {…}        a route, and before it its twin for small bodies, which are read first: many
@@ -83,6 +85,11 @@ def _filled(node: Any, values: Mapping[str, object]) -> Any:
             if one is not _LEFT_OUT:
                 items += one if isinstance(one, list) else [one]
         return items
+    if isinstance(node, dict) and "for_each" in node:
+        one = {key: value for key, value in node.items() if key != "for_each"}
+        each = _filled(node["for_each"], values)
+        filled_in = [_filled(one, {**values, **more}) for more in each]
+        return [item for item in filled_in if item is not _LEFT_OUT]
     if isinstance(node, dict):
         if "when" in node and not _filled(node["when"], values):
             return _LEFT_OUT

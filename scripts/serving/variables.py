@@ -16,6 +16,9 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 Parse = Callable[[str], Any]
 
+# Of a model or a version: a part of addresses and of file names.
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}"
+
 
 class BadSetting(Exception):
     """A variable has a value that can't be used; `str(error)` names it and says what would do."""
@@ -191,6 +194,14 @@ def host_names(text: str) -> str:
     if not all(re.fullmatch(rf"(\*\.)?{label}(\.{label})*", word) for word in words):
         raise ValueError("write host names, such as pictures.example.org, with a space between two")
     return " ".join(dict.fromkeys(words))
+
+
+def model_names(text: str) -> str:
+    """Separated by commas."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(re.fullmatch(NAME, word) for word in words):
+        raise ValueError("write the models' names with a comma between two: resnet18,ants_bees")
+    return ",".join(dict.fromkeys(words))
 
 
 def host_name(text: str) -> str:

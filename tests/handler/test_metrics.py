@@ -21,7 +21,7 @@ DECLARED: dict[str, list[dict[str, Any]]] = yaml.safe_load(
 
 
 class Recorder:
-    """A metric in the place of TorchServe's: what was added, by its labels."""
+    """A metric in the place of TorchServe's: what was added, by its labels but the model's."""
 
     def __init__(self, dimensions: list[str]) -> None:
         self.dimensions = dimensions
@@ -29,7 +29,9 @@ class Recorder:
 
     def add_or_update(self, value: float, labels: list[str]) -> None:
         assert len(labels) == len(self.dimensions)
-        self.added[tuple(labels)].append(value)
+        model, *others = labels
+        assert (model, self.dimensions[0]) == ("ants_bees", "model")
+        self.added[tuple(others)].append(value)
 
 
 @pytest.fixture
@@ -45,7 +47,8 @@ def recorders() -> dict[str, Recorder]:
 @pytest.fixture
 def metrics(recorders: dict[str, Recorder]) -> Metrics:
     cache = {"counter": {f"classification_{name}": each for name, each in recorders.items()}}
-    return Metrics(SimpleNamespace(metrics=SimpleNamespace(cache=cache)), CARD)
+    context = SimpleNamespace(model_name="ants_bees", metrics=SimpleNamespace(cache=cache))
+    return Metrics(context, CARD)
 
 
 def classified(confidence: float, format: str = "JPEG") -> Classified:
@@ -110,6 +113,6 @@ def test_loading_and_readiness(metrics: Metrics, recorders: dict[str, Recorder])
 
 
 def test_a_torchserve_that_declares_none() -> None:
-    metrics = Metrics(SimpleNamespace(metrics=None), CARD)
+    metrics = Metrics(SimpleNamespace(model_name="a", metrics=None), CARD)
     metrics.model_loaded(1.5)
     metrics.batch_answered([EmptyBody()], [{}], STAGES)

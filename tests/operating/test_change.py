@@ -8,7 +8,6 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,10 @@ from scripts import ROOT, SAMPLES
 from scripts.operating.canaries import Bounds
 from scripts.operating.change import in_a_sentence, one_at_a_time
 from scripts.operating.rollout import Rollout, Row, scale, set_default, versions
+from scripts.serving.changes import Changes, Wanted
 from scripts.serving.management import Management
-from scripts.serving.run_directory import Changes, RunDirectory
-from tests.archives import PREPROCESSING, rebuilt, with_fault
+from scripts.serving.run_directory import RunDirectory
+from tests.archives import PREPROCESSING, only, rebuilt, with_fault
 from tests.service import Service, started, wait_until
 
 SLOW = b"slow"
@@ -69,7 +69,7 @@ def states(service: Service) -> dict[str, list[str]]:
 
 def default(service: Service) -> str:
     try:
-        return Management.of(service.run).default()["modelVersion"]
+        return Management.of(service.run, "resnet18").default()["modelVersion"]
     except ServiceError:  # TorchServe is away
         return ""
 
@@ -85,7 +85,7 @@ BEFORE: dict[str, Callable[[Service], bool]] = {
     "canaries": lambda service: "READY" in states(service).get("2.0", []),
 }
 AFTER: dict[str, Callable[[Service], bool]] = {
-    "recorded": lambda service: service.run.changes().previous is not None,
+    "recorded": lambda service: service.run.changes().models["resnet18"].previous is not None,
     "draining": lambda service: default(service) == "2.0" and "1.0" in states(service),
 }
 
@@ -124,7 +124,7 @@ def interrupted(
     if default(service) == "2.0":
         assert service.manage("rollback").returncode == 0
     # So that the next one finds it as this one did.
-    service.run.record(type(service.run.changes())(archives=(service.archive.name,)))
+    service.run.record(only(service.archive.name))
     assert service.manage("scale", "1").returncode == 0
 
 
@@ -212,32 +212,35 @@ def test_one_at_a_time(open_service: Service, new: Path) -> None:
 def test_the_way_out_is_open(open_service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     """What is recorded can't be done: the commands that change the record go on."""
     service, run, archive = open_service, open_service.run, open_service.archive.name
-    lost = Changes(archives=("lost.mar", archive), previous=archive)
+    lost = Changes({"resnet18": Wanted(("lost.mar", archive), previous=archive)})
     run.record(lost)
     done = service.manage("default", "9.9")
     assert (done.returncode, run.changes()) == (1, lost)
     assert "Version 9.9 is not loaded" in done.stderr.splitlines()[-1]
-    for way_out in (lambda: set_default(run, "1.0"), lambda: Rollout(run).roll_back(Bounds())):
+    for way_out in (
+        lambda: set_default(run, "resnet18", "1.0"),
+        lambda: Rollout(run).roll_back("resnet18", Bounds()),
+    ):
         run.record(lost)
         way_out()
         assert "TorchServe has not loaded lost.mar" in capsys.readouterr().err
-        assert run.changes() == Changes(1, (archive,))
-    assert versions(run) == [Row("1.0", "default", archive, False)]
+        assert run.changes() == only(archive, 1)
+    assert versions(run) == [Row("resnet18", "1.0", "default", archive, False)]
 
 
 def test_fewer_workers_where_the_recorded_can_t_be_loaded(
     open_service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service, run = open_service, open_service.run
-    run.record(replace(run.changes(), workers=2))
+    run.record(only(service.archive.name, 2))
     full = run.path / FULL
     full.touch()
     try:
-        scale(run, 1)
+        scale(run, "resnet18", 1)
     finally:
         full.unlink()
     assert "its worker ended" in capsys.readouterr().err
-    assert run.changes().workers == 1
+    assert run.changes().models["resnet18"].workers == 1
     assert states(service) == {"1.0": ["READY"]}
 
 
@@ -293,5 +296,5 @@ def test_what_a_rollback_would_restore_is_marked(
     assert done.returncode == 0, done.stderr
     assert service.manage("unload", "2.0").returncode == 0
     assert states() == {"1.0": ("default", False), "2.0": ("unloaded", True)}
-    service.run.record(Changes(archives=(service.archive.name,)))
+    service.run.record(only(service.archive.name))
     assert service.manage("scale", "1").returncode == 0

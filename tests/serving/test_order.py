@@ -3,11 +3,11 @@
 import pytest
 
 from scripts.serving.bounds import BODY, LARGE_AT_MOST, LARGE_AT_ONCE, LARGE_MEMORY, WAIT
-from scripts.serving.order import Queue, at_once, large_at_once
+from scripts.serving.order import Queue, at_once, cluster_of, large_at_once
 
 
 def stats(answered: int, waiting: int) -> dict[str, int]:
-    prefix = "cluster.torchserve.upstream_rq_"
+    prefix = "cluster.torchserve-a.upstream_rq_"
     return {
         f"{prefix}2xx": answered,
         f"{prefix}4xx": 0,
@@ -18,7 +18,7 @@ def stats(answered: int, waiting: int) -> dict[str, int]:
 
 @pytest.fixture
 def queue() -> Queue:
-    return Queue("torchserve", waiting=1000, at_least=100)
+    return Queue("torchserve-a", waiting=1000, at_least=100)
 
 
 def look(queue: Queue, rate: float, seconds: int, waiting: int, start: int = 0) -> None:
@@ -83,3 +83,10 @@ def test_as_many_large_bodies_as_there_is_memory_for(
     read: int, allocated: int, places: int
 ) -> None:
     assert large_at_once(read, allocated) == places
+
+
+def test_each_model_has_a_queue_of_its_own_name() -> None:
+    models = ["large", "a.b", "a_b", "a-b", "ab"]
+    clusters = {cluster_of(model) for model in models}
+    assert len(clusters - {"large"}) == len(models)
+    assert "." not in "".join(clusters)

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ import pytest
 from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving.bounds import SOCKET_PATH
-from scripts.serving.run_directory import Changes, RunDirectory, State, Status
+from scripts.serving.changes import Changes, Wanted
+from scripts.serving.run_directory import RunDirectory, State, Status
 from scripts.serving.settings import Settings
 
 HOLDER = """
@@ -67,7 +67,7 @@ def test_state_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert run.state() is None
     settings = Settings.of({"ARCHIVE": "/x y/ü.mar", "ACCESS_KEY": "k" * 16, "MODEL_API": "1"})
     addresses = ("http://a", "http://b", "http://c", "http://d", "http://e")
-    state = State("ready", 7, "resnet18", *addresses, settings, 123, {"8": "99"})
+    state = State("ready", 7, "resnet18", *addresses, settings, {"resnet18": 123}, {"8": "99"})
     run.write_state(state)
     assert run.state() == state
 
@@ -76,7 +76,7 @@ def recorded(run: RunDirectory, pid: int) -> dict[str, Any]:
     """What a service that has a certificate says of itself."""
     settings = Settings(certificate=Path("/c.pem"), domain="a.test")
     run.create()
-    run.write_state(State("ready", pid, *"abcdef"[:6], settings, 123, {}))
+    run.write_state(State("ready", pid, *"abcdef"[:6], settings, {"a": 123}, {}))
     said: dict[str, Any] = json.loads((run.path / "service.json").read_text())
     return said
 
@@ -139,23 +139,32 @@ def test_commands_say_so_at_once(words: str, tmp_path: Path) -> None:
 
 def test_what_does_not_fit_on_the_disk_leaves_what_was_recorded(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
-    run.record(Changes(2))
+    run.record(Changes(old_until=2))
     full = tmp_path / "changes.json.partial"
     full.symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
-        run.record(Changes(3))
-    assert run.changes() == Changes(2)
+        run.record(Changes(old_until=3))
+    assert run.changes() == Changes(old_until=2)
     full.unlink()
-    run.record(Changes(3))
-    assert run.changes() == Changes(3)
+    run.record(Changes(old_until=3))
+    assert run.changes() == Changes(old_until=3)
 
 
 def test_changes_are_read_as_they_were_written(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     assert run.changes() == Changes()
-    changes = Changes(3, ("a.mar", "b.mar"), "c.mar")
+    models = {"a": Wanted(("a.mar", "b.mar"), 3, "c.mar"), "b": Wanted(("d.mar",))}
+    changes = Changes(models, given_up={"c": "why"})
     run.record(changes)
     assert run.changes() == changes
+    assert list(run.changes().models) == ["a", "b"]
+
+
+def test_changes_of_a_version_that_knew_one_model_have_none(tmp_path: Path) -> None:
+    """So that commands say that the service is of another version."""
+    before = {"workers": 2, "archives": ["a.mar"], "previous": None, "access_key": "k"}
+    (tmp_path / "changes.json").write_text(json.dumps(before))
+    assert RunDirectory(tmp_path).changes() == Changes(access_key="k")
 
 
 @pytest.mark.parametrize("length", [10, 150, 250])
@@ -238,14 +247,5 @@ def test_a_part_of_the_scratch_comes_back_with_all_of_it(tmp_path: Path) -> None
     ],
 )
 def test_how_it_ended(status: Status, words: str) -> None:
-    state = State(status, 7, *"abcdef", Settings(), 1, {}, reason="it failed")
+    state = State(status, 7, *"abcdef", Settings(), {"a": 1}, {}, reason="it failed")
     assert state.last_words == words
-
-
-def test_a_key_ends_after_its_time_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    soon = Changes(access_key="new", old_access_key="old", old_until=time.monotonic() + 60)
-    past = replace(soon, old_until=time.monotonic() - 1)
-    for wrong in (0, time.time() + 1e9):
-        monkeypatch.setattr(time, "time", lambda wrong=wrong: wrong)
-        assert soon.access_keys(None) == ["new", "old"]
-        assert past.access_keys(None) == ["new"]

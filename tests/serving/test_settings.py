@@ -67,6 +67,7 @@ FITTING = {  # which of them are right for a variable
     "ARCHIVE": {"a b", '"', "'", "é", "maybe", "-1", "99999999999"},
     "HOSTS": {"a b", "maybe", "99999999999"},
     "DOMAIN": {"maybe", "99999999999"},
+    "MODELS": {"maybe", "99999999999"},
     "MODEL_API": {"", " "},
     "ACCESS_LOG": {"", " "},
 }

@@ -16,8 +16,9 @@ import requests
 
 from scripts import ROOT, SAMPLES
 from scripts.serving.bounds import READY
+from scripts.serving.changes import Changes, Wanted
 from scripts.serving.ports import free_port
-from scripts.serving.run_directory import Changes, RunDirectory
+from scripts.serving.run_directory import RunDirectory
 from scripts.serving.service import forget_changes
 from scripts.serving.settings import Settings
 from tests.archives import rebuilt
@@ -153,7 +154,7 @@ def test_a_start_that_fails_forgets_nothing(
     other: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was renewed while the service ran may be nowhere else."""
-    changes = Changes(archives=("a.mar",), access_key=KEY)
+    changes = Changes({"a": Wanted(("a.mar",))}, access_key=KEY)
     other.run.create()
     other.run.record(changes)
     other.run.access_key.write_text(f"{KEY}\n")
@@ -169,7 +170,7 @@ def test_a_key_is_not_lost_by_a_start_without_one(
 ) -> None:
     """As after a crash, by somebody who does not know of the key."""
     other.run.create()
-    forget_changes(Settings(Path("a.mar"), access_key=KEY), other.run)
+    forget_changes(Settings(access_key=KEY), other.run, {"a": Path("a.mar")})
     assert other.run.access_key.stat().st_mode & 0o077 == 0
     monkeypatch.delenv("ACCESS_KEY", raising=False)
     said = other.start().stderr

@@ -49,6 +49,14 @@ def test_a_list_becomes_items(tmp_path: Path) -> None:
     assert fill('a: [1, "${MORE}", 4]', tmp_path, MORE=[2, 3]) == {"a": [1, 2, 3, 4]}
 
 
+def test_one_for_each_with_values_of_its_own(tmp_path: Path) -> None:
+    text = 'a: [{first: 1}, {for_each: "${EACH}", b: "${X} of ${ALL}", c: {d: "${X}"}}]'
+    values = {"ALL": 2, "EACH": [{"X": "x"}, {"X": "y"}]}
+    expected = [{"first": 1}] + [{"b": f"{x} of 2", "c": {"d": x}} for x in "xy"]
+    assert fill(text, tmp_path, **values) == {"a": expected}
+    assert fill(text, tmp_path, ALL=0, EACH=[]) == {"a": [{"first": 1}]}
+
+
 def test_tags(tmp_path: Path) -> None:
     text = "m: !a.b.v3.C {d: 1}\ns: [!status 413, !status 5xx, !status below 500]"
     result = fill(text, tmp_path)

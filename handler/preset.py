@@ -53,6 +53,13 @@ class Preset:
             tuple(card["std"]),
         )
 
+    def words(self) -> str:
+        mean, std = (", ".join(f"{value:g}" for value in each) for each in (self.mean, self.std))
+        return (
+            f"shorter side to {self.resize} ({self.interpolation}), the centre {self.crop} x "
+            f"{self.crop}, mean {mean}, std {std}"
+        )
+
     def for_card(self) -> Preprocessing:
         return {
             "resize": self.resize,

@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
+from handler import labels as label_files
 from handler.explanation import CLASSIFIER
 from handler.labels import parse_labels
 from handler.model_card import (
@@ -21,12 +22,15 @@ from handler.model_card import (
     WeightsFile,
     write_model_card,
 )
+from handler.preset import IMAGENET
 from handler.resizing import HAS_SIMD, Pixels
 from scripts.packaging import agreement, calibration, export_ncnn, export_openvino
 from scripts.packaging.archive import pack
 from scripts.packaging.calibration import CalibrationPictures
+from scripts.packaging.checkpoint import Checkpoint, load
+from scripts.packaging.published import Published, are_imagenets, published_with
 from scripts.packaging.recipe import Recipe
-from scripts.packaging.reference import Reference, load_reference
+from scripts.packaging.reference import Reference, reference_of
 from scripts.packaging.weights import resolve, sha256
 
 # Of each precision the fastest: docs/performance.md.
@@ -64,19 +68,41 @@ def build(recipe: Recipe, output: Path) -> None:
     """Write the archive. Raises WeightsError, ValueError, OSError or Disagreement."""
     weights = resolve(recipe.weights)
     check_room(weights.stat().st_size, output.absolute().parent)
+    checkpoint = load(weights)
+    published = published_with(weights, checkpoint.architecture)
+    preset = recipe.preset(published.preset)
+    reference = reference_of(weights, checkpoint, preset)
+    for note in [f"{checkpoint.architecture}, {reference.classes} classes", *checkpoint.notes]:
+        print(f"network: {note}", flush=True)
+    if preset != IMAGENET:
+        print(f"preprocessing: {preset.words()}", flush=True)
+    labels, labels_file = _labels(recipe, weights, checkpoint, published)
     model = Model(
         recipe.name,
         recipe.version,
-        load_reference(weights),
+        reference,
         {"file": weights.name, "sha256": sha256(weights)},
-        recipe.labels.read_bytes(),
-        recipe.labels,
+        labels,
+        labels_file,
     )
     pictures = None
     if recipe.precision == "int8" and recipe.calibration:
-        reference = model.reference
         pictures = calibration.from_folder(recipe.calibration, reference.classes, reference.preset)
     build_model(model, recipe.precision, output, pictures)
+
+
+def _labels(
+    recipe: Recipe, weights: Path, checkpoint: Checkpoint, published: Published
+) -> tuple[bytes, Path]:
+    """Those that are given, else the weights' own, else ImageNet's; and their file."""
+    if recipe.labels:
+        return recipe.labels.read_bytes(), recipe.labels
+    names = checkpoint.class_names or published.class_names
+    if not names or are_imagenets(names):
+        return label_files.IMAGENET.read_bytes(), label_files.IMAGENET
+    file = weights if checkpoint.class_names else published.names_file
+    print(f"labels: {len(names)} names from {file}", flush=True)
+    return "".join(f"{' '.join(name.split())}\n" for name in names).encode(), file or weights
 
 
 def build_model(

@@ -1,121 +1,123 @@
 """The weights in a file, or a sentence that says what the file has instead."""
 
-import pickle
-import warnings
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
+import safetensors.torch
 from torch import Tensor
+
+from scripts.packaging.layer_names import Architecture, torchvisions
+from scripts.packaging.unpickling import SAVED, load_pickled, load_torchscript
+from scripts.packaging.wrapping import chosen, class_names
 
 LFS = b"version https://git-lfs"
 # How files of torch.save begin.
 ZIP, OLD_FORMAT = b"PK", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-LAYER = "layer1.0.conv1.weight"  # a name that every ResNet of torchvision's has
-SAVED = "as torch.save(model.state_dict(), 'weights.pth') writes it"
+DAMAGED = "is damaged or cut off: copy or save it again"
+# Parts of zips, and what these are.
+OTHER_ZIPS = {
+    "MAR-INF/MANIFEST.json": "is a TorchServe archive",
+    "archive_format": "is a torch.export file",
+    "serialized_exported_program.json": "is a torch.export file",
+    ".npy": "has arrays of numpy",
+}
+# Beginnings of files, and what these are.
+OTHER_FILES = {
+    b"\x08": "is an ONNX model",  # a protobuf whose first field is a number
+    b"\x89HDF": "is an HDF5 file, as Keras writes it",
+    b"GGUF": "is a GGUF file",
+    b"\x80": "is a pickle of Python objects",
+    b"{": "is a JSON file",
+    b"<": "is a web page or an XML file, perhaps what a download gave instead",
+    b"\x1f\x8b": "is compressed by gzip",
+    b"7z\xbc\xaf": "is compressed by 7-Zip",
+    b"Rar!": "is compressed by RAR",
+}
 
 
-def load_state(path: Path) -> dict[str, Tensor]:
-    """A state dict. ValueError where that is something else."""
-    _check_format(path)
+@dataclass(frozen=True)
+class Checkpoint:
+    architecture: Architecture
+    state: dict[str, Tensor]  # by torchvision's names, in float32
+    class_names: list[str] | None  # where the file has them
+    notes: list[str] = field(default_factory=list)  # sentences about what was chosen or left out
+
+
+def load(path: Path) -> Checkpoint:
+    """A ResNet's weights, from whatever form. ValueError says what the file has instead."""
+    content = read(path)
+    notes: list[str] = []
     try:
-        with warnings.catch_warnings(action="ignore"):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise ValueError(
-            f"{path} has Python objects beside its tensors: a whole model, or a training's state. "
-            "To load it would run code. Where it comes from you, save the state dict alone, "
-            f"{SAVED}"
-        ) from None
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError):
-        raise ValueError(f"{path} is damaged or cut off: copy or save it again") from None
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{path} has a {type(content).__name__}, not a state dict, {SAVED}")
-    if not _is_state(content):
-        raise ValueError(f"{path} is not a state dict, {SAVED}{_nested(path, content)}")
-    return dict(content)
+        network = chosen(content, notes)
+        architecture, state = torchvisions(network, notes)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from None
+    return Checkpoint(architecture, state, class_names(content), notes)
 
 
-def check_names(path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """ValueError where the layers' names or sizes are not the expected ones of a ResNet-18."""
-    reason = _other_names(state) or _other_network(state) or _other_head(state)
-    counted = "num_batches_tracked"  # by later versions of torch, which do without in older files
-    missing = [name for name in expected if name not in state and not name.endswith(counted)]
-    unknown = [name for name in state if name not in expected]
-    sizes = [name for name in expected if name in state and _differs(name, state, expected)]
-    for what, names in [("lacks", missing), ("also has", unknown), ("has other sizes in", sizes)]:
-        if names:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            reason = reason or f"it {what} {names[0]}{more}"
-    if reason:
-        raise ValueError(f"{path} is not a state dict of torchvision's resnet18: {reason}")
-
-
-def _check_format(path: Path) -> None:
+def read(path: Path) -> Any:
+    """What a file has, without running any of it. Raises ValueError."""
     with path.open("rb") as file:
         head = file.read(64)
     if not head:
         raise ValueError(f"{path} is empty")
     if head.startswith(LFS):
         raise ValueError(f"{path} only points to a file in Git LFS. Fetch it: git lfs pull")
-    if not head.startswith((ZIP, OLD_FORMAT)):
-        raise ValueError(f"{path} is not a state dict, nor any file that torch.save wrote")
     if head.startswith(ZIP):
-        if not zipfile.is_zipfile(path):
-            raise ValueError(f"{path} is damaged or cut off: copy or save it again")
-        with zipfile.ZipFile(path) as parts:
-            if any(name.endswith("/constants.pkl") for name in parts.namelist()):
-                raise ValueError(f"{path} is a TorchScript model, not a state dict, {SAVED}")
+        return _read_zip(path)
+    if head.startswith(OLD_FORMAT):
+        return load_pickled(path)
+    if head[8:9] == b"{":  # after the header's length
+        return _read_safetensors(path)
+    found = [words for beginning, words in OTHER_FILES.items() if head.startswith(beginning)]
+    what = found[0] if found else "is no file of weights"
+    raise ValueError(f"{path} {what}: a state dict is needed, {SAVED}")
 
 
-def _is_state(content: Any) -> bool:
-    return (
-        isinstance(content, Mapping)
-        and bool(content)
-        and all(isinstance(name, str) for name in content)
-        and all(isinstance(value, Tensor) for value in content.values())
-    )
+def _read_zip(path: Path) -> Any:
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} {DAMAGED}")
+    with zipfile.ZipFile(path) as parts:
+        names = parts.namelist()
+    if any(name.endswith("/constants.pkl") for name in names):
+        return load_torchscript(path)
+    if any(name.endswith("/data.pkl") for name in names):
+        return load_pickled(path)
+    found = [
+        words
+        for ending, words in OTHER_ZIPS.items()
+        if any(name.endswith(ending) for name in names)
+    ]
+    what = found[0] if found else f"is a zip of other things ({', '.join(names[:3]) or 'nothing'})"
+    raise ValueError(f"{path} {what}: a state dict is needed, {SAVED}")
 
 
-def _nested(path: Path, content: Mapping[Any, Any]) -> str:
-    for name, value in content.items():
-        if _is_state(value):
-            return (
-                f". It has one as {name!r}; take it out: torch.save(torch.load({path.name!r}, "
-                f"weights_only=True)[{name!r}], 'weights.pth')"
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, KeyError, ValueError):
+        raise ValueError(f"{path} {DAMAGED}") from None
+
+
+def check_names(
+    path: Path, architecture: str, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> None:
+    """ValueError where the layers' names or sizes are not the expected ones."""
+    counted = "num_batches_tracked"  # by later versions of torch, which do without in older files
+    missing = [name for name in expected if name not in state and not name.endswith(counted)]
+    unknown = [name for name in state if name not in expected]
+    sizes = [
+        f"{name} ({list(state[name].shape)}, not {list(expected[name].shape)})"
+        for name in expected
+        if name in state and state[name].shape != expected[name].shape
+    ]
+    for what, names in [("lacks", missing), ("also has", unknown), ("has other sizes in", sizes)]:
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise ValueError(
+                f"{path} is not a state dict of torchvision's {architecture}: it {what} {names[0]}"
+                + more
             )
-    return ""
-
-
-def _other_names(state: Mapping[str, Tensor]) -> str | None:
-    for name in state:
-        if name.endswith(f".{LAYER}"):
-            prefix = name.removesuffix(LAYER)
-            return (
-                f"its names begin with {prefix!r}. Save it without: "
-                f"{{name.removeprefix({prefix!r}): value for name, value in state.items()}}"
-            )
-    return None
-
-
-def _other_network(state: Mapping[str, Tensor]) -> str | None:
-    if "layer1.0.conv3.weight" in state:
-        return "it has the layers of a ResNet-50 or a deeper one"
-    return "it has the layers of a ResNet-34" if "layer1.2.conv1.weight" in state else None
-
-
-def _other_head(state: Mapping[str, Tensor]) -> str | None:
-    linear = [name for name, value in state.items() if name.startswith("fc.") and value.ndim == 2]
-    if linear and "fc.weight" not in state:
-        layers = ", ".join(name.removesuffix(".weight") for name in linear)
-        return (
-            f"its classifier is a Sequential with {layers}. A single linear layer is needed; if "
-            "this has one, after a dropout, name it fc.weight and fc.bias"
-        )
-    return None
-
-
-def _differs(name: str, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
-    return state[name].shape != expected[name].shape

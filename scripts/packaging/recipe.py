@@ -6,19 +6,41 @@ file with an old date in the place of another makes no archive out of date by it
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Self, get_args
 
-from scripts import ROOT
+from handler.model_card import Interpolation, Precision
+from handler.preset import SIDES, Preset
 from scripts.serving import variables as v
 from scripts.serving.variables import NAME, variable
 
-Precision = Literal["fp32", "int8"]
 IMAGENET = "resnet18"  # the name of the model that the project comes with
 WORD = "up to 50 ASCII letters, digits and ._-, the first a letter or digit"
+
+# What Hugging Face and timm publish beside weights.
+CONFIGURATION, PREPROCESSOR = "config.json", "preprocessor_config.json"
+
+
+def three(least: float, most: float) -> v.Parse:
+    """Numbers of R, G and B, as people copy them: `[0.485, 0.456, 0.406]`."""
+
+    def parse(text: str) -> tuple[float, ...]:
+        try:
+            numbers = tuple(float(word) for word in re.split(r"[\s,]+", text.strip(" \t()[]")))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != 3 or not all(least <= number <= most for number in numbers):
+            raise ValueError(
+                f"three numbers from {least:g} to {most:g} are needed, of R, G and B: "
+                "0.485,0.456,0.406. Of values from 0 to 255, divide them by 255"
+            )
+        return numbers
+
+    return parse
 
 
 @dataclass(frozen=True)
@@ -30,13 +52,32 @@ class Recipe:
     )
     weights: Path | None = variable(
         v.existing_file,
-        "state dict of a torchvision resnet18, with any number of classes",
+        "a ResNet-18, -34 or -50 in PyTorch, with any number of classes",
         words="torchvision's, from its cache or downloaded",
     )
-    labels: Path = variable(
+    labels: Path | None = variable(
         v.existing_file,
         "class names, one per line; after a tab a Chinese name, after another a wnid",
-        default=Path("handler", "imagenet_classes.tsv"),
+        words="the weights' own, or handler/imagenet_classes.tsv",
+    )
+    resize: int | None = variable(
+        v.whole(*SIDES, "the number of pixels"),
+        "pixels to which a picture's shorter side is resized",
+        words="what lies beside the weights, or 256",
+    )
+    crop: int | None = variable(
+        v.whole(*SIDES, "the number of pixels"),
+        "pixels of the centre that the network sees",
+        words="..., or 224",
+    )
+    interpolation: Interpolation | None = variable(
+        v.one_of(*get_args(Interpolation)), "of the resize", words="..., or bilinear"
+    )
+    mean: tuple[float, ...] | None = variable(
+        three(0, 1), "of R, G and B in 0 to 1, which is subtracted", words="..., or ImageNet's"
+    )
+    std: tuple[float, ...] | None = variable(
+        three(1e-3, 1), "of R, G and B, which is divided by", words="..., or ImageNet's"
     )
     calibration: Path | None = variable(
         v.existing_folder,
@@ -67,7 +108,16 @@ class Recipe:
             raise v.BadSetting(
                 f"MODEL={older} and NAME={values['name']} mean the same: give one of them"
             )
-        return cls(**{"labels": ROOT / cls.labels} | values)
+        return cls(**values)
+
+    def preset(self, published: Preset) -> Preset:
+        """What is given, and the rest as it is published. ValueError where they don't go together.
+
+        published: with the weights, or ImageNet's.
+        """
+        names = ("resize", "crop", "interpolation", "mean", "std")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return replace(published, **given)
 
     @property
     def file_name(self) -> str:
@@ -80,10 +130,17 @@ class Recipe:
         if self.precision == "fp32":
             parts.pop("CALIBRATION", None)
         lines = [f"{name}={value}" for name, value in parts.items()]
-        lines += [_stamp(path) for path in (self.weights, self.labels) if path]
+        beside = files_beside(self.weights) if self.weights else []
+        lines += [_stamp(path) for path in (self.weights, self.labels, *beside) if path]
         if "CALIBRATION" in parts and self.calibration:
             lines += map(_stamp, sorted(self.calibration.rglob("*")))
         return "\n".join(lines) + "\n"
+
+
+def files_beside(weights: Path) -> list[Path]:
+    """The published ones that are there."""
+    beside = (weights.with_name(name) for name in (CONFIGURATION, PREPROCESSOR))
+    return [path for path in beside if path.is_file()]
 
 
 def _stamp(path: Path) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from handler.preset import IMAGENET, Preset
-from scripts.packaging.checkpoint import check_names, load_state
+from scripts.packaging.checkpoint import Checkpoint, check_names, load
+from scripts.packaging.layer_names import Architecture
 
 
 def _import_torchvision() -> tuple[ModuleType, Any]:
@@ -38,7 +39,6 @@ def _import_torchvision() -> tuple[ModuleType, Any]:
 
 torchvision, _library = _import_torchvision()
 WEIGHTS = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
-Architecture = Literal["resnet18", "resnet34", "resnet50"]
 
 
 def resnet(architecture: Architecture, classes: int) -> Any:
@@ -106,10 +106,15 @@ class Reference(nn.Module):
         return probabilities, feature_maps
 
 
-def load_reference(path: Path) -> Reference:
-    """The network with the weights in `path`. ValueError where that is no ResNet-18."""
-    state = load_state(path)
-    head = state.get("fc.weight")
-    classes = len(head) if head is not None and head.ndim else 1000
-    check_names(path, state, resnet("resnet18", classes).state_dict())
-    return Reference(state)
+def load_reference(path: Path, preset: Preset = IMAGENET) -> Reference:
+    """The network with the weights in `path`. ValueError where that is no ResNet-18, -34 or -50."""
+    return reference_of(path, load(path), preset)
+
+
+def reference_of(path: Path, checkpoint: Checkpoint, preset: Preset) -> Reference:
+    """path: what a ValueError calls it where a layer is missing, unknown or of another size."""
+    architecture, state = checkpoint.architecture, checkpoint.state
+    with torch.device("meta"):  # names and sizes alone
+        expected = resnet(architecture, len(state["fc.weight"])).state_dict()
+    check_names(path, architecture, state, expected)
+    return Reference(state, architecture, preset)

@@ -104,7 +104,7 @@ def test_a_model_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ("options", "sentence"),
     [
         (("--weights", "/nothing.pth"), "there is no such file"),
-        (("--weights", str(ROOT / "README.md")), "not a state dict"),
+        (("--weights", str(ROOT / "README.md")), "is no file of weights"),
         (("--labels", str(ROOT / "pyproject.toml")), "expected a name"),
         (("--labels", "/nothing.tsv"), "there is no such file"),
         (("--name", "two words"), "a model's name is"),

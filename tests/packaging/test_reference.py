@@ -60,11 +60,11 @@ def test_features_of_length_one(architecture: Architecture, channels: int) -> No
 
 
 def test_another_file() -> None:
-    with pytest.raises(ValueError, match=r"README\.md is not a state dict"):
+    with pytest.raises(ValueError, match=r"README\.md is no file of weights"):
         load_reference(ROOT / "README.md")
 
 
 def test_another_network(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match=r"other\.pth is not a state dict"):
+    with pytest.raises(ValueError, match=r"other\.pth is another network"):
         load_reference(tmp_path / "other.pth")

@@ -7,6 +7,11 @@ Class = TypedDict(
     "Class",
     {"class": str, "class_zh": str | None, "class_id": int, "wnid": str | None},
 )
+# A picture that shows what the model knows. file: its address on the service.
+Sample = TypedDict(
+    "Sample",
+    {"file": str, "class": str, "class_zh": str | None, "class_id": int, "wnid": str | None},
+)
 
 
 class Evaluation(TypedDict):
@@ -29,13 +34,6 @@ class NoneOfThese(TypedDict):
     pictures: int  # of its own classes, held out, that the shares are of
 
 
-class Sample(TypedDict):
-    """A picture that shows what the model knows."""
-
-    file: str  # its address on the service
-    class_id: int
-
-
 class Model(TypedDict):
     name: str  # as in /predictions/NAME
     version: str  # that answers where none is named
@@ -43,7 +41,8 @@ class Model(TypedDict):
     ready: bool
     precision: str | None  # None, here and below: its archive does not say
     architecture: str | None
-    classes: list[Class]  # in order of class_id
+    class_count: int
+    classes: list[Class]  # in order of class_id; with /models?classes=8 no more than the first 8
     evaluation: Evaluation | None
     none_of_these: NoneOfThese | None
     samples: list[Sample]

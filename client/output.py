@@ -119,7 +119,7 @@ def model_lines(models: Sequence[Model], format: str) -> str:
 def _model_row(model: Model) -> list[str]:
     """Name, version, number of classes, accuracy, and some of the classes."""
     names = [visible(one["class"]) for one in model["classes"]]
-    shown = ", ".join([*names[:NAMED], *["…"][: len(names) - NAMED]])
+    shown = ", ".join([*names[:NAMED], *(["…"] if len(names) > NAMED else [])])
     evaluation = model["evaluation"]
     accuracy = f"accuracy {evaluation['accuracy']:.1%}" if evaluation else ""
     words = [visible(model["name"]), visible(model["version"])]

@@ -32,9 +32,9 @@ class _Description(NamedTuple):
     samples: list[model_card.Sample]  # that are there
 
 
-def describe(served: Iterable[Served]) -> list[Model]:
-    """Without models whose archive was taken away."""
-    return list(_models(served))
+def describe(served: Iterable[Served], most: int | None = None) -> list[Model]:
+    """Without models whose archive was taken away. most: classes of each that are named."""
+    return list(_models(served, most))
 
 
 def sample(served: Iterable[Served], name: str, file: str) -> bytes | None:
@@ -48,7 +48,7 @@ def sample(served: Iterable[Served], name: str, file: str) -> bytes | None:
     return None
 
 
-def _models(served: Iterable[Served]) -> Iterator[Model]:
+def _models(served: Iterable[Served], most: int | None) -> Iterator[Model]:
     for one in served:
         with suppress(ServiceError):
             found = _described(one.archives[0])
@@ -61,11 +61,12 @@ def _models(served: Iterable[Served]) -> Iterator[Model]:
                 "ready": one.is_ready,
                 "precision": card.get("precision"),
                 "architecture": card.get("architecture"),
-                "classes": found.classes,
+                "class_count": len(found.classes),
+                "classes": found.classes[:most],
                 "evaluation": card.get("evaluation"),
                 "none_of_these": card.get("none_of_these"),
                 "samples": [
-                    {"file": folder + known["file"], "class_id": known["class_id"]}
+                    {"file": folder + known["file"], **found.classes[known["class_id"]]}
                     for known in found.samples
                 ],
             }
@@ -94,17 +95,19 @@ def _read(archive: Path, inode: int, mtime: int) -> _Description:
         with zipfile.ZipFile(archive) as contents:
             there = set(contents.namelist())
             card = json.loads(contents.read(model_card.FILE)) if model_card.FILE in there else {}
-            table = zipfile.Path(contents, LABELS)
-            read = labels.read_labels(table) if table.exists() else []
+            table = contents.read(LABELS) if LABELS in there else b""
+        named = labels.parse_labels(table, archive)
     except (OSError, zipfile.BadZipFile, ValueError) as error:
         raise ServiceError("no_archive", f"{archive} can't be described: {error}") from None
     classes: list[Class] = [
         {"class": label.name, "class_zh": label.name_zh, "class_id": number, "wnid": label.wnid}
-        for number, label in enumerate(read)
+        for number, label in enumerate(named)
     ]
     samples = [
         known
         for known in card.get("samples", [])
-        if SAMPLES + known["file"] in there and re.fullmatch(NAME, known["file"])
+        if SAMPLES + known["file"] in there
+        and re.fullmatch(NAME, known["file"])
+        and known["class_id"] in range(len(classes))
     ]
     return _Description(model, card, classes, samples)

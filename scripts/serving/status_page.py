@@ -1,9 +1,11 @@
 """What the supervisor answers on loopback: to the gateway, and /metrics to Prometheus."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -44,7 +46,7 @@ class StatusPage:
                 case ["ready", name] if name in (models := ready()):
                     body, no = (READY if models[name] else None), NOT_READY
                 case ["models"]:
-                    described = {"models": describe(served())}
+                    described = {"models": describe(served(), _most(environment["QUERY_STRING"]))}
                     body = json.dumps(described, ensure_ascii=False).encode()
                 case ["models", name, "samples", file]:
                     kind, body = "image/jpeg", sample(served(), name, file)
@@ -67,6 +69,15 @@ class StatusPage:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _most(query: str) -> int | None:
+    """How many classes of each model are asked for; None: all.
+
+    The page needs few of a thousand names, and is to be there at once.
+    """
+    (most,) = parse_qs(query).get("classes", [""])[:1]
+    return int(most) if re.fullmatch("[0-9]{1,9}", most) else None
 
 
 class _Silent(WSGIRequestHandler):

@@ -145,6 +145,7 @@ def test_models_are_listed() -> None:
         "architecture": None,
         "none_of_these": None,
         "samples": [],
+        "class_count": 1,
         "classes": [{"class": "a\x1b", "class_zh": None, "class_id": 0, "wnid": None}],
         "evaluation": evaluation,
     }

@@ -24,6 +24,11 @@ def test_what_is_served(service: Service, archive: Path) -> None:
     assert all(header in answer.headers for header in SECURITY)
     assert "server" not in answer.headers
     (model,) = answer.json()["models"]
+    (brief,) = requests.get(f"{service.url}/models?classes=8", timeout=10).json()["models"]
+    assert brief == model | {"classes": model["classes"][:8]}
+    for unclear in ("", "-1", "x", "1.5", "٣", "9" * 20):
+        again = requests.get(f"{service.url}/models?classes={unclear}", timeout=10)
+        assert again.json() == answer.json()
     card = json.loads(zipfile.ZipFile(archive).read("model_card.json"))
     assert (model["name"], model["ready"]) == ("resnet18", True)
     assert (model["precision"], model["architecture"]) == (card["precision"], card["architecture"])

@@ -25,6 +25,7 @@ def test_a_model_of_imagenet(archive: Path, tmp_path: Path) -> None:
         "ready": True,
         "precision": "fp32",
         "architecture": "torchvision.models.resnet18",
+        "class_count": 1000,
         "evaluation": None,
         "none_of_these": None,
         "samples": [],
@@ -46,9 +47,12 @@ def test_a_model_that_was_taught(archive: Path, two_kinds: Path) -> None:
     assert taught["none_of_these"] == card["none_of_these"]
     folder = f"/models/{TWO_KINDS}/samples"
     assert taught["samples"] == [
-        {"file": f"{folder}/0.jpg", "class_id": 0},
-        {"file": f"{folder}/1.jpg", "class_id": 1},
+        {"file": f"{folder}/{known['class_id']}.jpg", **known} for known in taught["classes"]
     ]
+    brief = describe([Served([archive], True), Served([two_kinds], True)], 1)
+    assert [len(model["classes"]) for model in brief] == [1, 1]
+    assert [model["class_count"] for model in brief] == [1000, 2]
+    assert brief[1]["samples"] == taught["samples"]
     assert models_of({"models": [imagenet, taught]}) == [imagenet, taught]
 
 
@@ -64,12 +68,15 @@ def test_samples_are_those_that_the_card_lists(archive: Path, two_kinds: Path) -
         assert sample(served, name, file) is None
 
 
-@pytest.mark.parametrize("listed", ["nothing.jpg", "a/b.jpg", "../labels.tsv", "é.jpg", ""])
+@pytest.mark.parametrize(
+    ("listed", "class_id"),
+    [*((name, 0) for name in ("no.jpg", "a/b.jpg", "../labels.tsv", "é.jpg", "")), ("0.jpg", 2)],
+)
 def test_samples_that_can_not_be_asked_for_are_not_listed(
-    two_kinds: Path, tmp_path: Path, listed: str
+    two_kinds: Path, tmp_path: Path, listed: str, class_id: int
 ) -> None:
     card = json.loads(zipfile.ZipFile(two_kinds).read("model_card.json"))
-    card["samples"] = [{"file": listed, "class_id": 0}]
+    card["samples"] = [{"file": listed, "class_id": class_id}]
     other = rebuilt(two_kinds, tmp_path / "x.mar", "1.0", model_card_json=json.dumps(card).encode())
     (model,) = describe([Served([other], True)])
     assert model["samples"] == []

@@ -62,11 +62,14 @@ def launched() -> Iterator[Browser]:
 
 
 @contextmanager
-def visit(browser: Browser, url: str, provoked: str = "", **options: Any) -> Iterator[Page]:
+def visit(
+    browser: Browser, url: str, provoked: str = "", samples: int = 6, **options: Any
+) -> Iterator[Page]:
     """A tab of its own with the page. At its end the console must be empty.
 
-    provoked: which of the browser's own lines for a status may be there, a regular expression of
-    what follows STATUS_LINE ("429", "(413|415)", "CONNECTION_REFUSED").
+    samples: how many pictures the page offers. provoked: which of the browser's own lines for a
+    status may be there, a regular expression of what follows STATUS_LINE ("429", "(413|415)",
+    "CONNECTION_REFUSED").
     """
     settings: dict[str, Any] = {"locale": "en-GB", "viewport": {"width": 1200, "height": 900}}
     context = browser.new_context(**settings | options)
@@ -79,7 +82,7 @@ def visit(browser: Browser, url: str, provoked: str = "", **options: Any) -> Ite
     page.on("filechooser", lambda _: None)  # from now on none opens unseen
     page.goto(url)
     # The last thing that loading it does.
-    expect(page.locator("[data-sample]")).to_have_count(6)
+    expect(page.locator("[data-sample]")).to_have_count(samples)
     yield page
     violations = page.evaluate("watched.violations")
     context.close()

@@ -152,6 +152,13 @@ def test_percent(page: Page, share: float, english: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("share", "english"), [(1, ">99%"), (0.994, "99%"), (0.961, "96%"), (0.004, "<1%")]
+)
+def test_percent_in_short(page: Page, share: float, english: str) -> None:
+    assert call(page, "guess", "percent", share, "en", 0) == english
+
+
+@pytest.mark.parametrize(
     ("header", "seconds"),
     [
         ("5", 5),
@@ -194,9 +201,10 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("key", [True, False])
 def test_curl_is_quoted(page: Page, name: str, key: bool) -> None:
-    command = call(page, "export", "asCurl", {"name": name}, 3, "http://[::1]:8000/a/", key)
+    picture = {"name": name, "items": [{}, {}], "model": {"name": "ants"}}
+    command = call(page, "export", "asCurl", picture, 3, "http://[::1]:8000/a/", key)
     words = shlex.split(command)
-    assert words[-2:] == [f"@{name}", "http://[::1]:8000/a/predictions/resnet18?top_k=3"]
+    assert words[-2:] == [f"@{name}", "http://[::1]:8000/a/predictions/ants?top_k=2"]
     assert words[:-2] == ["curl"] + ["-H", "Authorization: Bearer $ACCESS_KEY"] * key + [
         "--data-binary"
     ]

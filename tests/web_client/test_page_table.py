@@ -61,7 +61,7 @@ def test_csv(page: Page, service: Service) -> None:
     assert [row["file"] for row in rows[:-1]] == [
         "plain.jpg", 'a "quoted", one.jpg', "'=HYPERLINK(1).jpg", "'@sum.jpg", "猫.jpg"
     ]  # fmt: skip
-    row = {"file": "plain.jpg", "error": ""}
+    row = {"file": "plain.jpg", "error": "", "model": "resnet18", "none_of_these": ""}
     for suffix, item in zip(("", "_2", "_3"), expected, strict=True):
         row |= {f"{name}{suffix}": str(value) for name, value in item.items()}
     assert rows[0] == row

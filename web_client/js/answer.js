@@ -1,6 +1,8 @@
+import { number } from "./choice.js";
 import { draw, element, find, setText } from "./dom.js";
 import { guessItem, nameIn, percent } from "./guess.js";
 import { TAGS, otherLanguage } from "./language.js";
+import { areSeveral, isOfNone, modelOf } from "./models.js";
 import { isPending } from "./queue.js";
 import { problemText, text } from "./strings.js";
 
@@ -22,16 +24,25 @@ export function renderAnswer(state, picture) {
   }
   find("results").hidden = !done;
   find("results").classList.toggle("with-wnids", wnids);
+  find("wnids").hidden = !guesses.some(({ wnid }) => wnid);
   find("wnids").setAttribute("aria-pressed", String(wnids));
   find("tools").hidden = !done;
-  find("top-k").value = topK;
+  if (done) renderTopK(picture.items.length, topK);
   for (const kind of ["json", "curl"]) {
     const word = kind === copied ? "copied" : `copy_${kind}`;
     setText(find(`copy-${kind}`), text(language, word));
   }
   find("timing").hidden = !done;
-  if (done) setText(find("timing"), timingText(picture.timing, language));
+  if (done) setText(find("timing"), timingText(picture, language, areSeveral(state)));
   find("placeholder").hidden = Boolean(picture) && !isPending(picture);
+}
+
+/** Of a model of few classes no more answers can be had. */
+function renderTopK(most, topK) {
+  for (const option of find("top-k").options) {
+    option.hidden = option.disabled = Number(option.value) > most;
+  }
+  find("top-k").value = Math.min(topK, most);
 }
 
 function renderProblem({ language, notice, pictures }, picture) {
@@ -51,7 +62,14 @@ function statusLines(picture, language) {
   if (picture.problem) return {};
   if (picture.phase !== "done") return { headline: text(language, picture.phase) };
   const [best] = picture.items;
-  const values = { percent: percent(best.confidence, language) };
+  const values = {
+    percent: percent(best.confidence, language),
+    kinds: number(modelOf(picture).kinds, language),
+  };
+  if (isOfNone(picture)) {
+    values.percent = percent(best.none_of_these, language);
+    return { headline: text(language, "none", values), detail: text(language, "noneWhy", values) };
+  }
   if (best.confidence < SURE) {
     return { headline: text(language, "notSure"), detail: text(language, "notSureWhy", values) };
   }
@@ -75,11 +93,16 @@ function statusParts({ headline, foreign, detail }, language) {
 }
 
 /** Where the time went; to the transfer belongs what the model's side does not account for. */
-function timingText({ total, queue, model }, language) {
+function timingText(picture, language, isNamed) {
+  const { total, queue, model } = picture.timing;
   const values = { total: Math.round(total) };
-  if (queue === undefined || model === undefined) return text(language, "timeTotal", values);
-  values.queue = Math.round(queue);
-  values.model = Math.round(model);
-  values.transfer = Math.max(0, values.total - values.queue - values.model);
-  return text(language, "timeShares", values);
+  let word = "timeTotal";
+  if (queue !== undefined && model !== undefined) {
+    word = "timeShares";
+    values.queue = Math.round(queue);
+    values.model = Math.round(model);
+    values.transfer = Math.max(0, values.total - values.queue - values.model);
+  }
+  const times = text(language, word, values);
+  return isNamed ? `${modelOf(picture).name} · ${times}` : times;
 }

@@ -1,18 +1,19 @@
-import { forgetKey, sendableKey } from "./key.js";
+import { forgetKey, keyHeader, sendableKey } from "./key.js";
 import { Problem } from "./problem.js";
 import { hasProblemText } from "./strings.js";
 
 // Relative: the page may lie below a path.
-const MODEL = "resnet18";
-export const PREDICTIONS = `predictions/${MODEL}`;
-const EXPLANATIONS = `explanations/${MODEL}`;
+const PREDICTIONS = "predictions";
+const EXPLANATIONS = "explanations";
 const READY = "ready";
 const TIME_LIMIT = 60_000; // milliseconds for one request
 const READY_LIMIT = 10_000; // ... and to ask whether it is ready
 const DEFAULT_WAIT = 2; // seconds, where the service does not say
 const LONGEST_WAIT = 60; // seconds, whatever it says
 /** How many answers are asked for; how many of them are shown is the user's choice. */
-let topK = 10;
+const MOST = 10;
+/** ... of models that refused to give as many, by name. */
+const most = new Map();
 
 /** For answers that carry no word of the service, such as a foreign proxy's. */
 const TYPE_OF_STATUS = {
@@ -28,19 +29,24 @@ const TYPE_OF_STATUS = {
 };
 const FIRST_OF_PROXIES = 502; // from here on a status means that what is behind is away, as in 522
 
+/** Where a model is asked, from the page's own address. */
+export function predictions({ name }) {
+  return `${PREDICTIONS}/${name}`;
+}
+
 /**
- * A picture's classes with their heat maps, best first: { items, timing }, of timing in milliseconds
+ * A picture's classes by a model, { name, kinds }, with their heat maps, best first: { items, timing }, of timing in milliseconds
  * { total, queue, model }, the last two undefined where the service doesn't say.
  *
  * Throws a Problem; its `wait` is in how many seconds a busy or starting service wants to be asked
  * again. `onProgress` is told the share of the picture that is sent. Aborting `signal` ends it.
  */
-export async function classify(picture, signal, onProgress) {
+export async function classify(picture, model, signal, onProgress) {
   const began = performance.now();
   const key = sendableKey();
-  const headers = { "X-Top-K": topK };
-  if (key) headers.Authorization = `Bearer ${key}`;
-  const request = await post(picture, headers, signal, onProgress);
+  const topK = topKOf(model);
+  const headers = { "X-Top-K": topK, ...keyHeader() };
+  const request = await post(`${EXPLANATIONS}/${model.name}`, picture, headers, signal, onProgress);
   const total = performance.now() - began;
   const answer = parse(request.responseText);
   if (request.status === 200) {
@@ -49,17 +55,17 @@ export async function classify(picture, signal, onProgress) {
     return { items: answer, timing: { total, ...shares } };
   }
   const type = problemType(request.status, answer);
-  const again = () => classify(picture, signal, onProgress);
+  const again = () => classify(picture, model, signal, onProgress);
   if (type === "unauthorized") {
     // Another key may have been entered since this one was sent.
     if (key !== sendableKey()) return again();
     throw forgetKey();
   }
   if (type === "bad_top_k" && topK > 1) {
-    // A model of few classes: the message says how many. Others that were sent with the same
-    // number are refused as well.
-    const most = Number(/from 1 to (\d+)/.exec(answer?.message)?.[1]);
-    if (headers["X-Top-K"] === topK) topK = most < topK ? most : topK - 1;
+    // A model of few classes, as it was not listed: the message says how many. Others that were
+    // sent with the same number are refused as well.
+    const given = Number(/from 1 to (\d+)/.exec(answer?.message)?.[1]);
+    if (topK === topKOf(model)) most.set(model.name, given < topK ? given : topK - 1);
     return again();
   }
   const problem = new Problem(type, { status: request.status });
@@ -69,22 +75,27 @@ export async function classify(picture, signal, onProgress) {
   throw problem;
 }
 
-/** Whether a prediction would succeed now. */
-export async function isReady() {
+function topKOf({ name, kinds }) {
+  return Math.min(kinds, most.get(name) ?? MOST);
+}
+
+/** Whether a prediction would succeed now: of one model, or where it is null, of every one. */
+export async function isReady(model) {
+  const address = model ? `${READY}/${model.name}` : READY;
   try {
-    const response = await fetch(READY, { signal: AbortSignal.timeout(READY_LIMIT) });
-    return response.ok;
+    const response = await fetch(address, { signal: AbortSignal.timeout(READY_LIMIT) });
+    return response.ok || response.status === 404; // then its answer will say what is the matter
   } catch {
     return false;
   }
 }
 
 /** The answered request. Not by fetch(), which does not tell how much is sent. */
-function post(picture, headers, signal, onProgress) {
+function post(address, picture, headers, signal, onProgress) {
   return new Promise((resolve, reject) => {
     const fail = (type) => () => reject(new Problem(type));
     const request = new XMLHttpRequest();
-    request.open("POST", EXPLANATIONS);
+    request.open("POST", address);
     request.timeout = TIME_LIMIT;
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     const abort = () => request.abort();

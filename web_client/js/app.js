@@ -5,9 +5,10 @@ import { keptPictures } from "./history.js";
 import { hasKey, keepKey } from "./key.js";
 import { rememberLanguage } from "./language.js";
 import { remember } from "./memory.js";
+import { haveModels } from "./models.js";
 import { Problem } from "./problem.js";
 import { add, cancel, cancelAll, clear, isPending, retry, tryNow, unlock } from "./queue.js";
-import { loadSamples, sampleFile } from "./samples.js";
+import { loadSamples, sampleFile, samplesOf } from "./samples.js";
 import { fitFrame, previewFailed } from "./stage.js";
 import { onChange, selectedPicture, state, update } from "./store.js";
 import { filesOf } from "./transfer.js";
@@ -81,7 +82,7 @@ async function photograph() {
 function addSample({ target }) {
   const button = target.closest("[data-sample]");
   if (!button) return;
-  const sample = state.samples[Number(button.dataset.sample)];
+  const sample = samplesOf(state)[Number(button.dataset.sample)];
   add([{ name: sample.file, load: (signal) => sampleFile(sample, signal), sample }]);
 }
 
@@ -109,6 +110,11 @@ function focusGuess(event) {
 function pin(event) {
   const classId = guessAt(event);
   if (classId !== null) update({ pinned: state.pinned === classId ? null : classId });
+}
+
+function chooseModel({ target }) {
+  remember("model", target.value);
+  update({ model: target.value });
 }
 
 function chooseTopK({ target }) {
@@ -254,6 +260,7 @@ on("results", "focusin", focusGuess);
 on("results", "focusout", () => point(null));
 on("results", "click", pin);
 on("opacity", "input", ({ target }) => update({ opacity: Number(target.value) }));
+on("model", "change", chooseModel);
 on("top-k", "change", chooseTopK);
 on("copy-json", "click", () => copyAs("json"));
 on("copy-curl", "click", () => copyAs("curl"));
@@ -288,4 +295,5 @@ onChange(() => {
   askBeforeLeaving();
 });
 performance.mark("interactive");
-update({ samples: await loadSamples() });
+const [samples] = await Promise.all([loadSamples(), haveModels().catch(() => {})]);
+update({ samples });

@@ -1,4 +1,5 @@
-import { PREDICTIONS } from "./api.js";
+import { predictions } from "./api.js";
+import { modelOf } from "./models.js";
 import { problemText } from "./strings.js";
 
 /** The first `topK` answers as the API gives them, without their heat maps. */
@@ -12,7 +13,8 @@ export function asJson(picture, topK) {
 
 /** The command that asks the same. It names the key's place, not the key. */
 export function asCurl(picture, topK, base, withKey) {
-  const address = new URL(`${PREDICTIONS}?top_k=${topK}`, base).href;
+  const count = Math.min(topK, picture.items.length); // a model of few classes refuses more
+  const address = new URL(`${predictions(modelOf(picture))}?top_k=${count}`, base).href;
   const key = withKey ? ' -H "Authorization: Bearer $ACCESS_KEY"' : "";
   return `curl${key} --data-binary ${quoted(`@${picture.name}`)} ${quoted(address)}`;
 }
@@ -32,7 +34,7 @@ export function asCsv(pictures, topK, language) {
     const items = picture.phase === "done" ? answersOf(picture, topK) : [];
     const error = picture.problem ? problemText(language, picture.problem) : "";
     const cells = ranks.flatMap((rank) => COLUMNS.map((column) => items[rank - 1]?.[column]));
-    const model = items.length ? picture.model?.name : "";
+    const model = items.length ? modelOf(picture).name : "";
     return [picture.name, ...cells, error, model, items[0]?.none_of_these].map(cell);
   });
   return [["file", ...ranks.flatMap(suffixed), "error", "model", "none_of_these"], ...rows]

@@ -7,14 +7,15 @@ export function nameIn(guess, language) {
 }
 
 /** A share as a percentage that never rounds to a certainty the network does not have. */
-export function percent(share, language) {
+export function percent(share, language, digits = 1) {
   const format = new Intl.NumberFormat(TAGS[language], {
     style: "percent",
-    minimumFractionDigits: 1,
-    maximumFractionDigits: 1,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
   });
-  if (share < 0.0005) return `<${format.format(0.001)}`;
-  if (share >= 0.9995) return `>${format.format(0.999)}`;
+  const least = 10 ** -(digits + 2);
+  if (share < least / 2) return `<${format.format(least)}`;
+  if (share >= 1 - least / 2) return `>${format.format(1 - least)}`;
   return format.format(share);
 }
 

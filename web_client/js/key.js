@@ -31,6 +31,12 @@ export function sendableKey() {
   return key;
 }
 
+/** The header that carries it; none where there is no key. Throws like sendableKey(). */
+export function keyHeader() {
+  const word = sendableKey();
+  return word ? { Authorization: `Bearer ${word}` } : {};
+}
+
 /** The Problem of a refusal: a key is wanted, or the one in use is wrong and now forgotten. */
 export function forgetKey() {
   if (!key) return new Problem("unauthorized");

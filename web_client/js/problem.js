@@ -4,6 +4,7 @@ const WAITED_FOR = new Set(["busy", "unavailable", "network"]);
 const RETRYABLE = new Set([
   ...WAITED_FOR,
   "internal_error",
+  "model_gone",
   "incomplete_body",
   "timeout",
   "cancelled",

@@ -1,5 +1,6 @@
 import { classify, isReady } from "./api.js";
 import { asText, forgetPictures, keep } from "./history.js";
+import { modelFor, modelForNext, renewModels } from "./models.js";
 import { checkedFormat, prepared } from "./picture.js";
 import { Problem } from "./problem.js";
 import { changePicture, pictureOf, state, update } from "./store.js";
@@ -12,8 +13,10 @@ const LONGEST_PAUSE = 10; // seconds between two questions whether the service i
 const jobs = new Map();
 /** Pictures are decoded one by one: a photograph takes 100 MB meanwhile. */
 let preparing = Promise.resolve();
-/** Ends the pause of standBy(). */
-let wake = () => {};
+/** Models that are stood by for, by name: { type, seconds }. What befalls one holds up no other. */
+const away = new Map();
+/** What ends the pauses of standBy(). */
+const pauses = new Set();
 /** Never used again, so that nothing of a forgotten picture is taken for a later one's. */
 let lastId = 0;
 
@@ -33,6 +36,7 @@ export function add(sources) {
     batch: first,
     name,
     sample,
+    model: modelForNext(),
     notes: [],
     phase: "waiting",
     attempts: 0,
@@ -48,9 +52,9 @@ export function add(sources) {
   startNext();
 }
 
-/** Once more, from the start. */
+/** Once more, from the start: by the model that is chosen now. */
 export function retry(id) {
-  changePicture(id, { phase: "waiting", attempts: 0, problem: null });
+  changePicture(id, { phase: "waiting", attempts: 0, problem: null, model: modelForNext() });
   startNext();
 }
 
@@ -76,7 +80,7 @@ function cancelThose(wanted) {
     return { ...picture, ...cancelled };
   });
   update({ pictures });
-  if (!pictures.some(isPending)) wake(); // nothing to stand by for
+  if (!pictures.some(isPending)) tryNow(); // nothing to stand by for
   startNext();
 }
 
@@ -90,17 +94,19 @@ export function clear() {
 
 /** Ask the service at once whether it is back. */
 export function tryNow() {
-  wake();
+  for (const end of pauses) end();
 }
 
 function startNext() {
   for (;;) {
-    const { pictures, service } = state;
+    const { pictures } = state;
     const inWork = pictures.filter(({ phase }) => IN_WORK.has(phase)).length;
     // One that waits for a key shows that others need it too.
     const locked = pictures.some(({ phase }) => phase === "locked");
-    const next = pictures.filter(({ phase }) => phase === "waiting").sort((a, b) => a.id - b.id)[0];
-    if (!next || service || locked || inWork >= IN_FLIGHT) return;
+    const next = pictures
+      .filter(({ phase, model }) => phase === "waiting" && !away.has(model?.name))
+      .sort((a, b) => a.id - b.id)[0];
+    if (!next || locked || inWork >= IN_FLIGHT) return;
     work(next.id);
   }
 }
@@ -117,14 +123,17 @@ async function work(id) {
   try {
     job.upload ??= await prepare(job, signal, show);
     signal.throwIfAborted();
-    show({ phase: "sending", progress: 0 });
-    const { items, timing } = await classify(job.upload, signal, (progress) =>
+    const model = await modelFor(pictureOf(id));
+    signal.throwIfAborted();
+    show({ phase: "sending", progress: 0, model });
+    const { items, timing } = await classify(job.upload, model, signal, (progress) =>
       show(progress < 1 ? { progress } : { phase: "classifying", progress: null }),
     );
     show({ phase: "done", progress: null, problem: null, items, timing });
     job.upload = null;
   } catch (error) {
-    if (!signal.aborted) fail(id, error);
+    const reason = await explained(error, id);
+    if (!signal.aborted) fail(id, reason);
   }
   startNext();
   const picture = pictureOf(id);
@@ -154,6 +163,15 @@ async function prepare({ load }, signal, show) {
   });
 }
 
+/** What is not found may be a model that is served no longer. */
+async function explained(error, id) {
+  if (error.type !== "not_found") return error;
+  await renewModels();
+  const name = pictureOf(id)?.model?.name;
+  const isGone = state.models.length > 0 && !state.models.some((model) => model.name === name);
+  return isGone ? new Problem("model_gone", { name }) : error;
+}
+
 function fail(id, error) {
   const problem = error instanceof Problem ? error : new Problem("page_error");
   if (problem !== error) reportError(error);
@@ -163,36 +181,48 @@ function fail(id, error) {
     changePicture(id, { phase: "locked", problem: asked?.problem ?? problem, progress: null });
     return;
   }
-  const attempts = pictureOf(id).attempts + (problem.type === "busy" ? 0 : 1);
+  const { attempts: before, model } = pictureOf(id);
+  const attempts = before + (problem.type === "busy" ? 0 : 1);
   if (problem.passes && attempts < ATTEMPTS) {
     changePicture(id, { phase: "waiting", attempts, progress: null });
-    standBy(problem);
+    standBy(problem, model);
   } else {
     changePicture(id, { phase: "failed", problem, progress: null });
   }
 }
 
-/** Start nothing until the service takes pictures again. */
-async function standBy({ type, wait = 1 }) {
-  if (state.service) return;
+/** Start nothing for the model until it takes pictures again. */
+async function standBy({ type, wait = 1 }, model) {
+  const name = model?.name;
+  if (away.has(name)) return;
+  const isWaited = (picture) => isPending(picture) && picture.model?.name === name;
   for (let seconds = wait; ; seconds = Math.min(2 * seconds, LONGEST_PAUSE)) {
-    update({ service: { type, seconds } });
+    away.set(name, { type, seconds });
+    showAway();
     await pause(seconds);
     // A busy service knows best when it has a place; one that is away may take longer.
-    if (type === "busy" || !state.pictures.some(isPending) || (await isReady())) break;
+    if (type === "busy" || !state.pictures.some(isWaited) || (await isReady(model))) break;
   }
-  update({ service: null });
+  away.delete(name);
+  showAway();
   startNext();
+}
+
+function showAway() {
+  const [service = null] = away.values();
+  update({ service });
 }
 
 function pause(seconds) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, seconds * 1000);
-    wake = () => {
+    const end = () => {
       clearTimeout(timer);
+      pauses.delete(end);
       resolve();
     };
+    const timer = setTimeout(end, seconds * 1000);
+    pauses.add(end);
   });
 }
 
-addEventListener("online", () => wake());
+addEventListener("online", tryNow);

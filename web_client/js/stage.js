@@ -69,7 +69,7 @@ export function titleOf({ name, sample }, language) {
 function captionParts(picture, language) {
   // A name may hold letters of the other direction; bdi keeps them from the rest.
   const parts = [element("bdi", { class: "name" }, titleOf(picture, language))];
-  if (picture.sample) parts.push(" · ", ...credit(picture.sample, language));
+  if (picture.sample?.author) parts.push(" · ", ...credit(picture.sample, language));
   for (const note of picture.notes) {
     parts.push(element("span", { class: "note", "data-note": note }, text(language, note)));
   }

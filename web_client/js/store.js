@@ -4,7 +4,7 @@ import { remembered } from "./memory.js";
 /**
  * Everything the page shows; render() draws it.
  *
- * A picture is { id, batch, name, sample, file, thumb, width, height, notes, phase, progress,
+ * A picture is { id, batch, name, sample, model, file, thumb, width, height, notes, phase, progress,
  * attempts, items, timing, problem } and is replaced, not changed. Its phases: waiting, preparing, sending,
  * classifying, then done, failed, cancelled, or locked (the service asks for a key).
  */
@@ -23,7 +23,9 @@ export const state = {
   sort: { column: "order", descending: false },
   more: 0, // how often more rows were asked for
   dragging: false,
-  samples: [],
+  samples: [], // for ImageNet's classes
+  models: [], // that are served, as models.js has them; none: the service does not say
+  model: remembered("model"), // name of the chosen one
 };
 
 let listener = () => {};

@@ -3,6 +3,9 @@ export const STRINGS = {
   en: {
     title: "What is in this picture?",
     lead: "Show it pictures and it names what it sees, in English and Chinese.",
+    leadOwn: "Show it pictures and it says which of {kinds} kinds each shows.",
+    model: "Model",
+    classes: "{kinds} classes",
     language: "Language",
     picture: "Picture",
     drop: "Drop pictures anywhere on this page",
@@ -66,7 +69,10 @@ export const STRINGS = {
     history: "Kept only in this tab, until you close it or press Clear.",
     samples: "Or try one of these",
     about:
-      "A ResNet-18 network that knows 1,000 kinds of things: animals, plants, food, vehicles, tools and more. It does not know people or places by name.",
+      "A ResNet-18 network that knows {kinds} kinds of things: animals, plants, food, vehicles, tools and more. It does not know people or places by name.",
+    aboutOwn: "The model “{name}” knows {kinds} kinds: {names}.",
+    aboutWorth:
+      "It named {accuracy} of {pictures} pictures correctly that it was not taught with (95% interval: {low} to {high}); always naming the most frequent kind would get {majority} right.",
     idle: "The best guesses appear here.",
     waiting: "Waiting for its turn…",
     preparing: "Preparing the picture…",
@@ -80,14 +86,20 @@ export const STRINGS = {
     waiting_network:
       "The service can’t be reached. Check your connection. Trying again in {seconds} s; your pictures will continue when it is back.",
     sureWhy:
-      "Confidence {percent}. It knows only 1,000 kinds of things and can be wrong even when it seems sure.",
+      "Confidence {percent}. It knows only {kinds} kinds of things and can be wrong even when it seems sure.",
     notSure: "Not sure",
     notSureWhy:
-      "The best guess has a confidence of only {percent}. It knows only 1,000 kinds of things, and this may not be one of them. The closest are:",
+      "The best guess has a confidence of only {percent}. It knows only {kinds} kinds of things, and this may not be one of them. The closest are:",
+    none: "Probably none of the {kinds} kinds this model knows",
+    noneShort: "Probably none of its {kinds} kinds",
+    noneWhy: "{percent} of its own pictures look more like these kinds than this one does. The closest are:",
   },
   zh: {
     title: "图片里是什么？",
     lead: "给它图片，它会用中文和英文说出看到了什么。",
+    leadOwn: "给它图片，它会说出每张属于 {kinds} 种中的哪一种。",
+    model: "模型",
+    classes: "{kinds} 类",
     language: "语言",
     picture: "图片",
     drop: "把图片拖到本页任意位置",
@@ -150,7 +162,10 @@ export const STRINGS = {
     history: "只保存在当前标签页，关闭标签页或点“清空”即删除。",
     samples: "或试试这些图片",
     about:
-      "使用 ResNet-18 网络，认识 1,000 种事物：动物、植物、食物、交通工具、日用品等。它不认识具体的人和地点。",
+      "使用 ResNet-18 网络，认识 {kinds} 种事物：动物、植物、食物、交通工具、日用品等。它不认识具体的人和地点。",
+    aboutOwn: "模型“{name}”认识 {kinds} 种：{names}。",
+    aboutWorth:
+      "在 {pictures} 张未用于训练的图片上，准确率为 {accuracy}（95% 置信区间 {low} 至 {high}）；若总是回答最常见的一种，则为 {majority}。",
     idle: "最可能的答案会显示在这里。",
     waiting: "排队等待中……",
     preparing: "正在准备图片……",
@@ -161,10 +176,13 @@ export const STRINGS = {
     waiting_busy: "服务繁忙，{seconds} 秒后自动继续。",
     waiting_unavailable: "服务正在启动或已停止。{seconds} 秒后再次尝试，恢复后自动继续。",
     waiting_network: "无法连接到服务。请检查网络；{seconds} 秒后再次尝试，恢复后自动继续。",
-    sureWhy: "置信度 {percent}。它只认识 1,000 种事物，看似很有把握时也可能出错。",
+    sureWhy: "置信度 {percent}。它只认识 {kinds} 种事物，看似很有把握时也可能出错。",
     notSure: "不太确定",
     notSureWhy:
-      "最佳答案的置信度只有 {percent}。它只认识 1,000 种事物，这张图片可能不在其中。最接近的是：",
+      "最佳答案的置信度只有 {percent}。它只认识 {kinds} 种事物，这张图片可能不在其中。最接近的是：",
+    none: "很可能不属于此模型认识的 {kinds} 种",
+    noneShort: "很可能不属于这 {kinds} 种",
+    noneWhy: "它自己的图片中，有 {percent} 比这张更像这些种类。最接近的是：",
   },
 };
 
@@ -200,6 +218,7 @@ export const PROBLEMS = {
     network: "The service can’t be reached. Check your connection and try again.",
     timeout: "There was no answer within a minute. Check your connection and try again.",
     cancelled: "Cancelled. Try again, or choose another picture.",
+    model_gone: "The model “{name}” is no longer served. Try again: the one that is chosen now will answer.",
     bad_answer: "The service’s answer could not be understood. Try again in a moment.",
     unexpected: "The service gave an unexpected answer ({status}). Try again in a moment.",
     wrong_key: "The service did not accept this key. Check it and enter it again.",
@@ -241,6 +260,7 @@ export const PROBLEMS = {
     network: "无法连接到服务。请检查网络后重试。",
     timeout: "一分钟内没有收到响应。请检查网络后重试。",
     cancelled: "已取消。请重试，或选择其他图片。",
+    model_gone: "模型“{name}”已不再提供。请重试，将由当前所选的模型回答。",
     bad_answer: "无法理解服务的响应。请稍后重试。",
     unexpected: "服务给出了意外的响应（{status}）。请稍后重试。",
     wrong_key: "服务不接受这个密钥。请核对后重新输入。",

@@ -1,6 +1,8 @@
+import { number } from "./choice.js";
 import { element, find, setText } from "./dom.js";
 import { nameIn, names, percent } from "./guess.js";
 import { TAGS, otherLanguage } from "./language.js";
+import { areSeveral, isOfNone, modelOf } from "./models.js";
 import { isPending } from "./queue.js";
 import { titleOf } from "./stage.js";
 import { problemText, text } from "./strings.js";
@@ -8,7 +10,7 @@ import { problemText, text } from "./strings.js";
 const THUMB = 44; // CSS pixels; drawn with twice as many
 const ROWS = 200; // shown at first, and more each time: of thousands each change would take long
 
-/** Rows by picture id: { row, picture, language, selected }, what each was drawn from. */
+/** Rows by picture id: { row, picture, language, isSelected, isNamed }, what each was drawn from. */
 const rows = new Map();
 
 /** The queue, its results, and the history: one list. */
@@ -23,7 +25,8 @@ export function renderTable(state) {
       rows.delete(id);
     }
   }
-  for (const picture of shown) drawRow(picture, language, picture.id === selected);
+  const isNamed = areSeveral(state);
+  for (const picture of shown) drawRow(picture, language, picture.id === selected, isNamed);
   arrange(shown.map(({ id }) => rows.get(id).row));
   renderHead(sort);
   const count = Math.min(ROWS, pictures.length - shown.length);
@@ -32,7 +35,8 @@ export function renderTable(state) {
   renderSummary(pictures, language);
 }
 
-function drawRow(picture, language, isSelected) {
+/** isNamed: with the name of the model. */
+function drawRow(picture, language, isSelected, isNamed) {
   let drawn = rows.get(picture.id);
   if (!drawn) {
     drawn = { row: newRow(picture.id) };
@@ -42,24 +46,26 @@ function drawRow(picture, language, isSelected) {
   if (drawn.isSelected !== isSelected) {
     row.querySelector("[data-select]").setAttribute("aria-current", String(isSelected));
   }
-  if (drawn.picture !== picture || drawn.language !== language) {
+  const last = [drawn.picture, drawn.language, drawn.isNamed];
+  if ([picture, language, isNamed].some((value, index) => value !== last[index])) {
     if (picture.thumb && drawn.picture?.thumb !== picture.thumb) {
       drawThumb(row.querySelector("canvas"), picture.thumb);
     }
     setText(row.querySelector("bdi"), titleOf(picture, language));
     const outcome = row.querySelector("[data-outcome]");
-    outcome.replaceChildren(...outcomeParts(picture, language));
-    const best = picture.phase === "done" ? picture.items[0] : null;
+    outcome.replaceChildren(...outcomeParts(picture, language, isNamed));
+    const done = picture.phase === "done";
+    const best = bestOf(picture);
     const confidence = row.querySelector("[data-confidence]");
     setText(confidence, best ? percent(best.confidence, language) : "");
     // A sentence needs the place of the figure.
     confidence.hidden = Boolean(picture.problem);
     outcome.colSpan = picture.problem ? 2 : 1;
-    const time = best ? text(language, "milliseconds", { total: total(picture) }) : "";
+    const time = done ? text(language, "milliseconds", { total: total(picture) }) : "";
     setText(row.querySelector("[data-time]"), time);
     drawAction(row.querySelector("[data-action]"), picture, language);
   }
-  Object.assign(drawn, { picture, language, isSelected });
+  Object.assign(drawn, { picture, language, isSelected, isNamed });
 }
 
 function newRow(id) {
@@ -88,8 +94,20 @@ async function drawThumb(canvas, thumb) {
   bitmap.close();
 }
 
-function outcomeParts({ phase, items, problem, progress }, language) {
-  if (phase === "done") return names(items[0], language);
+/** The best answer; null for a picture without one, or of none of the classes. */
+function bestOf(picture) {
+  return picture.phase === "done" && !isOfNone(picture) ? picture.items[0] : null;
+}
+
+function outcomeParts(picture, language, isNamed) {
+  const { phase, problem, progress } = picture;
+  if (phase === "done") {
+    const { name, kinds } = modelOf(picture);
+    const values = { kinds: number(kinds, language) };
+    const best = bestOf(picture);
+    const answer = best ? names(best, language) : [text(language, "noneShort", values)];
+    return isNamed ? [...answer, element("small", { class: "by" }, name)] : answer;
+  }
   if (problem) return [problemText(language, problem)];
   const parts = [text(language, phase)];
   // One without a value would move all the time: some can't bear that, and every frame costs.
@@ -137,15 +155,14 @@ function arrange(ordered) {
 function sorted(pictures, { column, descending }, language) {
   if (column === "order") return descending ? [...pictures].reverse() : pictures;
   const collator = new Intl.Collator(TAGS[language], { numeric: true });
-  const best = ({ phase, items }) => (phase === "done" ? items[0] : null);
   const keys = {
     name: (picture) => titleOf(picture, language),
     answer: (picture) => {
-      const guess = best(picture);
+      const guess = bestOf(picture);
       return guess && (nameIn(guess, language) ?? nameIn(guess, otherLanguage(language)));
     },
-    confidence: (picture) => best(picture)?.confidence,
-    time: (picture) => best(picture) && picture.timing.total,
+    confidence: (picture) => bestOf(picture)?.confidence,
+    time: (picture) => picture.timing?.total,
   };
   const key = keys[column];
   const compare = (a, b) => {

@@ -1,7 +1,9 @@
 import { renderAnswer } from "./answer.js";
+import { renderChoice } from "./choice.js";
 import { draw, element, find, setText } from "./dom.js";
 import { TAGS } from "./language.js";
 import { isPending } from "./queue.js";
+import { samplesOf, showSample } from "./samples.js";
 import { credit, renderStage, titleOf } from "./stage.js";
 import { text } from "./strings.js";
 import { renderTable, summary } from "./table.js";
@@ -14,6 +16,7 @@ export function render(state) {
   if (dataset.phase !== phase) dataset.phase = phase;
   document.body.toggleAttribute("data-dragging", state.dragging);
   renderWords(state);
+  renderChoice(state);
   renderService(state);
   renderStage(state, picture);
   renderAnswer(state, picture);
@@ -56,27 +59,29 @@ function renderService({ language, service }) {
   setText(find("service-words"), service ? text(language, `waiting_${service.type}`, service) : "");
 }
 
-function renderSamples({ language, samples }) {
+function renderSamples(state) {
+  const { language } = state;
+  const samples = samplesOf(state);
   find("samples-section").hidden = !samples.length;
-  draw(find("samples"), [language, samples.length], () =>
+  draw(find("samples"), [language, samples], () =>
     samples.map((sample, index) => sampleItem(sample, index, language)),
   );
 }
 
 function sampleItem(sample, index, language) {
   const image = element("img", {
-    src: sample.thumb,
     alt: "",
     width: 120,
     height: 120,
     loading: "lazy",
     draggable: "false",
   });
+  showSample(image, sample);
   const title = element("span", {}, titleOf({ sample }, language));
   return element(
     "li",
     {},
     element("button", { type: "button", "data-sample": index }, image, title),
-    element("small", {}, ...credit(sample, language)),
+    ...(sample.author ? [element("small", {}, ...credit(sample, language))] : []),
   );
 }

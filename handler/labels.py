@@ -1,5 +1,6 @@
 """The classes' names, one per line: name, then optionally, after tabs, Chinese name and wnid."""
 
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ class Label(NamedTuple):
     wnid: str | None
 
 
-def read_labels(path: Path) -> list[Label]:
+def read_labels(path: Path | zipfile.Path) -> list[Label]:
     """Labels in order of class_id. ValueError says which line is wrong and how."""
     return parse_labels(path.read_bytes(), path)
 

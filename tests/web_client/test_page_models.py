@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -146,3 +147,82 @@ def test_a_model_that_is_gone(browser: Browser, two_kinds_service: Service) -> N
         expect(page.locator("[data-error]")).to_contain_text("“gone” is no longer served")
         page.get_by_role("button", name="Try again", exact=True).click()
         expect(results(page)).to_have_count(2)
+
+
+@pytest.fixture(scope="module")
+def both(
+    archive: Path, two_kinds: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """Beside each other, ImageNet's the first."""
+    store = tmp_path_factory.mktemp("store")
+    for path in (archive, two_kinds):
+        shutil.copyfile(path, store / path.name)
+    models = f"resnet18,{TWO_KINDS}"
+    run = tmp_path_factory.mktemp("run")
+    with started(store / archive.name, run, "--models", models) as service:
+        yield service
+
+
+def test_a_choice(browser: Browser, both: Service) -> None:
+    """It decides who answers, what is said, and which samples there are; and it is remembered."""
+    with visit(browser, both.url) as page:
+        choice = page.get_by_label("Model")
+        options = ["resnet18 · 1,000 classes", f"{TWO_KINDS} · 2 classes · 96%"]
+        expect(choice.locator("option")).to_have_text(options)
+        expect(page.locator("[data-about]")).to_contain_text("1,000 kinds")
+        choose(page, CAT)
+        expect(results(page)).to_have_count(3)
+        expect(page.locator("[data-timing]")).to_contain_text("resnet18 · ")
+
+        choice.select_option(TWO_KINDS)
+        expect(page.locator("[data-about]")).to_contain_text("knows 2 kinds")
+        expect(page.locator("[data-sample]")).to_have_text(["cat", "coffee"])
+        expect(results(page)).to_have_count(3)  # what was answered stays
+        expect(page.locator("[data-status]")).to_contain_text("1,000 kinds")
+        choose(page, CAT)
+        expect(results(page)).to_have_count(2)
+        expect(page.locator("[data-timing]")).to_contain_text(f"{TWO_KINDS} · ")
+        expect(page.locator("[data-rows] .by")).to_have_text([TWO_KINDS, "resnet18"])
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download CSV").click()
+        rows = csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig")))
+        assert [row["model"] for row in rows] == ["resnet18", TWO_KINDS]
+
+        until(page, "sessionStorage.length === 2")
+        page.reload()
+        expect(choice).to_have_value(TWO_KINDS)
+        expect(page.locator("[data-rows] .by")).to_have_text([TWO_KINDS, "resnet18"])
+        page.locator("button[data-language=zh]").click()
+        expect(page.get_by_label("模型").locator("option").last).to_have_text(
+            f"{TWO_KINDS} · 2 类 · 96%"
+        )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_choice_is_for_everybody(browser: Browser, both: Service, theme: str) -> None:
+    size = {"width": 320, "height": 640}
+    with visit(browser, both.url, viewport=size, color_scheme=theme) as page:
+        page.get_by_label("Model").select_option(TWO_KINDS)
+        choose(page, CAT)
+        expect(results(page)).to_have_count(2)
+        assert_accessible(page)
+        assert_fits(page)
+
+
+def test_one_that_is_away_holds_up_no_other(browser: Browser, both: Service) -> None:
+    with visit(browser, both.url, "503") as page:
+        page.route(
+            f"**/explanations/{TWO_KINDS}",
+            lambda route: route.fulfill(status=503, headers={"Retry-After": "60"}),
+            times=1,
+        )
+        page.get_by_label("Model").select_option(TWO_KINDS)
+        choose(page, CAT, TEMPLE)
+        expect(page.locator("[data-service]")).to_be_visible()
+        page.get_by_label("Model").select_option("resnet18")
+        choose(page, CAT)
+        expect(results(page)).to_have_count(3)
+        expect(page.locator("[data-service]")).to_be_visible()
+        page.get_by_role("button", name="Try now").click()
+        expect(page.locator("[data-summary]")).to_contain_text("3 of 3 answered")
+        expect(page.locator("[data-service]")).to_be_hidden()

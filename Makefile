@@ -133,6 +133,13 @@ of = $(if $(filter resnet18-fp32 resnet18-int8,$(1)),env -u MODEL NAME=resnet18 
 evaluate: checked-for-work .venv/.installed-teach ## judge a model on labelled pictures: make evaluate DATA=folder NAME=resnet18
 	@$(if $(BUILT),env -u ARCHIVE) $(RUN) scripts.evaluate $(if $(BUILT),--built $(BUILT)) $(ARGS)
 
+.PHONY: duplicates checked-for-duplicates
+checked-for-duplicates: ; $(call check,duplicates work packaging)
+
+# Only ImageNet's archive is built for it; one that was taught is not built anew.
+duplicates: checked-for-duplicates $(if $(filter resnet18,$(NAME)),$(BUILT)) .venv/.installed-teach ## find pictures that are in a folder more than once: make duplicates DATA=folder
+	@$(RUN) scripts.duplicates $(ARGS)
+
 .PHONY: check quick-tests test test-all test-fresh lint format
 check: checked-names .venv/.installed-dev model_store/resnet18-fp32.mar ## style, types, and every test that needs no started service or browser
 	@$(MAKE) --no-print-directory -j2 --output-sync lint quick-tests

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 
 from scripts import SAMPLES
 from scripts.development.variables import Work
+from scripts.evaluating.options import Search
 from scripts.packaging.recipe import Recipe
 from scripts.packaging.reference import Reference, load_reference
 from scripts.serving.ports import free_port
@@ -23,7 +24,7 @@ from tests.service import ARCHIVES, SHARED, Service, started
 from tests.web_client.browser import launched
 
 # The user's own, for a service of theirs; ours have none but in the tests of each.
-for _settings in (Settings, Recipe, Work):
+for _settings in (Settings, Recipe, Search, Work):
     for _variable in variables(_settings):
         os.environ.pop(_variable.name, None)
 # Nor does a proxy of theirs lead to what the tests ask on this machine.

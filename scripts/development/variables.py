@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.evaluating.options import Search
 from scripts.packaging.recipe import Recipe
 from scripts.serving import variables as v
 from scripts.serving.settings import Settings
@@ -25,9 +26,11 @@ class Work:
         v.whole(1, 100_000, "the number of minutes"), "length of the soak test", default=30
     )
     full: bool = variable(v.switch, "1: make bench measures with more connections", default=False)
-    args: str | None = variable(str, "further arguments of make trace and make evaluate")
+    args: str | None = variable(str, "further arguments of make trace, evaluate and duplicates")
     data: Path | None = variable(
-        Path, "labelled pictures: a folder for each class, a CSV, or a zip of such folders"
+        Path,
+        "labelled pictures: a folder for each class, a CSV, or a zip of such folders; for make "
+        "duplicates any folder",
     )
     run_directory: Path | None = variable(
         Path, "where the service keeps its files, for every command", words=".run"
@@ -47,7 +50,12 @@ class Work:
 LONG = 7  # letters; shorter names are often others'
 NEARLY = 0.9  # of difflib's ratio: a letter or two
 
-GROUPS: dict[str, type] = {"serving": Settings, "packaging": Recipe, "work": Work}
+GROUPS: dict[str, type] = {
+    "serving": Settings,
+    "packaging": Recipe,
+    "duplicates": Search,
+    "work": Work,
+}
 
 
 def known() -> Iterator[Variable]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from scripts.evaluating import figures
 from scripts.evaluating.contact_sheet import Look, Shown, sheet
-from scripts.evaluating.page import render
+from scripts.evaluating.html import put
 from scripts.evaluating.record import (
     FORMAT,
     Candidate,
@@ -19,6 +19,7 @@ from scripts.evaluating.record import (
     Record,
     Rejected,
 )
+from scripts.evaluating.report_page import render
 from scripts.evaluating.results import Results
 
 MOST_ERRORS, MOST_DOUBTS = 12, 24  # pictures on a sheet
@@ -73,8 +74,8 @@ def write(report: Report, folder: Path, stem: str = "report", look: Look | None 
     html = render(record, sheet(errors, look), sheet(doubts[:MOST_DOUBTS], look))
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
-    _put(folder / f"{stem}.html", html)
-    _put(folder / f"{stem}.json", text)
+    put(folder / f"{stem}.html", html)
+    put(folder / f"{stem}.json", text)
 
 
 def worst(record: Record) -> list[Judged]:
@@ -156,14 +157,3 @@ def _judged(results: Results) -> list[Judged]:
             strict=True,
         )
     ]
-
-
-def _put(path: Path, text: str) -> None:
-    """All of it or, where the disk fills or the process ends, what was there before."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        # A file's name may be no text at all; what can't be written becomes "?".
-        partial.write_bytes(text.encode("utf-8", "replace"))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

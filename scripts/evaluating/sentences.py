@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from scripts.evaluating.phrases import counted
 from scripts.evaluating.record import Point, Record, Rejected
 
 WELL_CALIBRATED = 0.05  # of the expected calibration error: what still is near enough
@@ -27,7 +28,7 @@ def headline(record: Record) -> str:
     if not count:
         return "No pictures were held out, so nothing is known about how good it is."
     text = (
-        f"{percent(record['accuracy'])} right on {pictures(count)} it had not seen "
+        f"{percent(record['accuracy'])} right on {counted(count, 'picture')} it had not seen "
         f"({span(record['interval'])}); always saying “{record['majority_class']}” would be "
         f"{percent(record['majority'])}"
     )
@@ -49,9 +50,10 @@ def nothing_learnt(record: Record) -> str | None:
 
 def interval(record: Record) -> str:
     return (
-        f"{pictures(record['pictures'])} can't say it exactly: among very many of the same kind, "
-        f"the share would most likely (95 %) be {span(record['interval'])}. The nearest mean is "
-        "the simplest way to learn: a picture is of the class whose average it is most like."
+        f"{counted(record['pictures'], 'picture')} can't say it exactly: among very many of the "
+        f"same kind, the share would most likely (95 %) be {span(record['interval'])}. The nearest "
+        "mean is the simplest way to learn: a picture is of the class whose average it is most "
+        "like."
     )
 
 
@@ -93,7 +95,3 @@ def none_of_these(rejected: Rejected | None) -> str | None:
         f"{percent(rejected['share'])} so ({span(rejected['interval'])}). Something quite "
         "different is recognised well; another kind of the same thing often is not."
     )
-
-
-def pictures(count: int) -> str:
-    return "1 picture" if count == 1 else f"{count:,} pictures"

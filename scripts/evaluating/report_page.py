@@ -1,30 +1,19 @@
-"""A report as one page that needs nothing else: no script, no other file, no network."""
+"""A report as a page."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 from markupsafe import Markup
 
 from scripts.evaluating import plots, sentences
 from scripts.evaluating.contact_sheet import Cell
+from scripts.evaluating.html import html
 from scripts.evaluating.record import ClassFigures, Confused, Record
 
 # Classes up to which the matrix has numbers, and up to which there is one.
 WITH_NUMBERS, WITH_MATRIX = 10, 50
 MOST_CONFUSED = 10  # pairs
 MOST_ROWS = 50  # of the table of classes
-
-# What users named is text, wherever it stands.
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-TEMPLATES.filters["percent"] = sentences.percent
 
 
 class Bar(NamedTuple):
@@ -40,7 +29,8 @@ class MatrixCell(NamedTuple):
 
 def render(record: Record, errors: Sequence[Cell], doubts: Sequence[Cell]) -> str:
     rows = _rows(record["per_class"])
-    return TEMPLATES.get_template("report.html").render(
+    return html(
+        "report.html",
         record=record,
         words=_sentences(record),
         bars=_bars(record),

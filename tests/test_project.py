@@ -86,7 +86,8 @@ def test_links_of_the_documents(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["service", "manage", "trace", "classify", "build_archive", "evaluate", "set_up"]
+    "name",
+    ["service", "manage", "trace", "classify", "build_archive", "evaluate", "duplicates", "set_up"],
 )
 def test_help(name: str) -> None:
     done = subprocess.run(

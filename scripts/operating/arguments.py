@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scripts import SAMPLES
 from scripts.operating.canaries import Bounds
 from scripts.operating.keys import GRACE
 from scripts.operating.status import WATCH
@@ -106,7 +105,10 @@ def add_rollout(command: argparse.ArgumentParser) -> None:
 def add_canaries(command: argparse.ArgumentParser, latency: float | None) -> None:
     """latency: the limit where none is given, in seconds; None: there is none."""
     command.add_argument(
-        "--canaries", type=Path, default=SAMPLES, metavar="FOLDER", help="default: the samples"
+        "--canaries",
+        type=Path,
+        metavar="FOLDER",
+        help="default: the archive's own samples, else the page's",
     )
     command.add_argument(
         "--latency",

@@ -47,7 +47,7 @@ class Rollout:
         version.
         """
         model, version = described = model_of(archive)
-        canaries = Canaries(self.run, self.state, model, bounds)
+        canaries = Canaries(self.run, self.state, model, bounds, archive)
         with change(self.run, model) as management:
             before = self.run.changes().models.get(model)
             if before is None:
@@ -67,12 +67,13 @@ class Rollout:
 
     def roll_back(self, model: str, bounds: Bounds) -> str:
         """Make the version that was the default before the default again. Raises ServiceError."""
-        canaries = Canaries(self.run, self.state, model, bounds)
         with change(self.run, model) as management:
             before = self.run.changes().models[model]
             if before.previous is None:
                 raise ServiceError("no_previous", "There is no rollout to undo")
-            version = model_of(self.run.model_store / before.previous).version
+            archive = self.run.model_store / before.previous
+            version = model_of(archive).version
+            canaries = Canaries(self.run, self.state, model, bounds, archive)
             if archives_of(management).get(version, before.previous) != before.previous:
                 raise ServiceError(
                     "version_exists",
@@ -135,7 +136,7 @@ class Rollout:
         version: str,
         management: Management,
         canaries: Canaries,
-        expected: Sequence[int] | None,
+        expected: Sequence[str] | None,
     ) -> None:
         """Load it, where it is not, with as many workers as serve; ask it about the canaries."""
         is_served = management.model in self.run.changes().models

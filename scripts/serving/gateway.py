@@ -79,7 +79,7 @@ class Gateway:
         """Tell it which models there are, and which access keys are valid, where that is news."""
         changes = self._run.changes()
         told = list(changes.models), changes.access_keys(self._settings.access_key)
-        if told != self._told:
+        if changes.models and told != self._told:
             models, keys = told
             gateway_files.write_configuration(self._settings, self._run, models, self._ports, keys)
             self._told = told  # only now: what could not be written is tried again

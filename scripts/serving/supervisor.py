@@ -197,7 +197,7 @@ class Supervisor:
         state = State(
             status=status,
             pid=os.getpid(),
-            model=next(iter(self.run_directory.changes().models)),
+            model=next(iter(self.readiness.probes)),
             url=self.settings.url,
             local_url=self.settings.local_url,
             inference=self.torchserve.inference,

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +14,7 @@ from ts.model_server import load_properties
 from client.errors import ServiceError
 from scripts import ROOT
 from scripts.serving import gateway_files, variables
-from scripts.serving.bounds import MANAGEMENT, WRITE_AGAIN
+from scripts.serving.bounds import MANAGEMENT, QUEUE_PLACES, TORCHSERVE_BODY, WRITE_AGAIN
 from scripts.serving.java import PACKAGES, TORCHSERVE_JAR, ClassArchive, class_archive, jcmd
 from scripts.serving.management import Management
 from scripts.serving.memory import cpu_seconds, pss
@@ -36,6 +37,10 @@ POLL = 0.02  # seconds between two looks for the keys that it writes
 MEMORY_POLL = 15.0  # seconds between two looks at its memory
 REST = 0.05  # of a core; the supervisor's own questions take less
 GARBAGE = 24 << 20  # bytes that are worth a collection
+# Megabytes: for the queue of one model, as config.properties says, and for a further one's: full of
+# large bodies whose senders have left.
+(HEAP,) = (int(found) for found in re.findall(r"-Xmx(\d+)m", CONFIG.read_text("utf-8")))
+QUEUE_HEAP = QUEUE_PLACES * TORCHSERVE_BODY >> 20
 SCALE_POLL = 0.1  # seconds between two tries to scale it while it does not listen yet
 
 # Memory (glibc). The workers (deploy/worker/python): huge pages for weights and buffers; pictures
@@ -84,6 +89,7 @@ class TorchServe:
 
     async def before_start(self) -> None:
         """The archives it had, no old key, no leftovers of another."""
+        self.process.command = self._command()
         self.process.environment["TS_LOAD_MODELS"] = ",".join(
             f"{model}={archive}"
             for model, wanted in self._run.changes().models.items()
@@ -155,6 +161,7 @@ class TorchServe:
             f"-Dmodel_server_home={PACKAGES}",
             f"-Djava.io.tmpdir={self._scratch}",
             *load_properties(str(CONFIG))["vmargs"].split(),
+            f"-Xmx{HEAP + QUEUE_HEAP * max(0, len(self._run.changes().models) - 1)}m",
             *self._classes.options,
             "-Xrs",  # Java would unblock the signals that are none of its business (process.py)
             f"-Dlog4j.configurationFile={ROOT / 'deploy' / 'torchserve' / 'log4j2.xml'}",

@@ -57,7 +57,7 @@ def test_http_2_without_tls_and_a_reset_in_mid_body(service: Service) -> None:
 
 def test_who_finds_no_place_is_told_at_once(other: Service) -> None:
     assert other.start().returncode == 0
-    bound = "circuit_breakers.torchserve.default.max_pending_requests"
+    bound = "circuit_breakers.torchserve-resnet18.default.max_pending_requests"
     Admin(other.run.admin).set_runtime({bound: 10})
 
     def ask_for_one(_: int) -> tuple[tuple[int, str], float, str]:

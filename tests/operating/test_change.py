@@ -179,7 +179,7 @@ def test_what_a_killed_one_left_is_put_right(
     done = service.manage("scale", "1")
     assert done.returncode == 0, done.stderr
     if step in ("canaries", "draining"):
-        assert f"version {other} was unloaded" in done.stderr
+        assert f"version {other} of resnet18 was unloaded" in done.stderr
     assert (list(states(service)), default(service)) == ([wanted], wanted)
     assert len(store(service)) == (1 if step in BEFORE else 2)
 
@@ -291,7 +291,7 @@ def test_what_a_rollback_would_restore_is_marked(
     assert "To undo" in service.manage("default", "2.0").stdout
     assert states() == {"1.0": ("loaded", True), "2.0": ("default", False)}
     listed = service.manage("versions").stdout.splitlines()
-    assert any(line.split()[:3] == ["1.0", "loaded,", "before"] for line in listed)
+    assert any(line.split()[1:4] == ["1.0", "loaded,", "before"] for line in listed)
     done = service.manage("rollback", "--canaries", str(canaries))  # it takes two seconds
     assert done.returncode == 0, done.stderr
     assert service.manage("unload", "2.0").returncode == 0

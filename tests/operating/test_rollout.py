@@ -58,7 +58,7 @@ def open_service(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def default(service: Service) -> str:
     versions = service.manage("versions").stdout.splitlines()
-    return next(line.split()[0] for line in versions if " default " in line)
+    return next(line.split()[1] for line in versions if " default " in line)
 
 
 def answers(service: Service) -> str:
@@ -167,7 +167,7 @@ def test_bounds(open_service: Service, int8_archive: Path, tmp_path: Path) -> No
     assert [version["modelVersion"] for version in open_service.versions()] == ["1.0"]
     assert set(open_service.run.model_store.iterdir()) == store
     expected = tmp_path / "expected.jsonl"
-    expected.write_text('{"file": "cat.jpg", "items": [{"class_id": 1}]}\n')
+    expected.write_text('{"file": "cat.jpg", "items": [{"class": "x"}]}\n')
     done = open_service.manage("rollout", str(archive), "--expected", str(expected))
     assert done.returncode == 1
     assert "has no answers for astronaut.jpg" in done.stderr

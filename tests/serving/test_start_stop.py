@@ -230,7 +230,9 @@ def test_archive_that_can_not_be_loaded(other: Service, tmp_path: Path) -> None:
 
 def test_what_nobody_foresaw_is_told_afterwards(other: Service) -> None:
     assert other.start().returncode == 0
-    (other.run.path / "changes.json").write_text(r'{"archives": ["\u0000"], "unknown": 1}')
+    (other.run.path / "changes.json").write_text(
+        r'{"models": {"resnet18": {"archives": ["\u0000"]}}, "unknown": 1}'
+    )
     os.kill(other.child_pid("ModelServer"), signal.SIGKILL)
     wait_until(lambda: not other.run.is_running(), 30, "the supervisor has ended")
     said = other.manage("status").stderr

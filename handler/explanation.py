@@ -10,12 +10,11 @@ from handler.ranking import Item
 CLASSIFIER = "classifier.npy"  # the last layer's weights in an archive, float32 [classes, C]
 
 
-def explain(items: Sequence[Item], feature_maps: Floats, classifier: Floats) -> list[Item]:
+def explain(items: Sequence[Item], maps: Floats) -> list[Item]:
     """The same items, each with `heatmap`: its class activation map as rows of numbers in 0..1.
 
-    feature_maps: float32 [C, h, w]. classifier: float32 [classes, C].
+    maps: float32 [items, h, w], as class_activation_maps gives them.
     """
-    maps = class_activation_maps(feature_maps, classifier[[item["class_id"] for item in items]])
     rounded = maps.astype(float).round(3).tolist()
     return [item | {"heatmap": map} for item, map in zip(items, rounded, strict=True)]
 

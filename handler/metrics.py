@@ -69,7 +69,7 @@ class Metrics:
                 passed("decode", picture.decode_seconds)
                 passed("preprocess", picture.resize_seconds)
                 formats[picture.format] += 1
-                best = round(float(result.probabilities.max()), 4)
+                best = round(float(result.output.probabilities.max()), 4)
                 self._add("confidence", best, self._version)
             else:
                 refused[result.type] += 1

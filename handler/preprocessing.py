@@ -30,7 +30,7 @@ class Preprocessor:
 
     def __init__(self, exact: bool, preset: Preset = IMAGENET) -> None:
         """exact: round as torchvision does, also where a third of the time would do."""
-        self._preset = preset
+        self.preset = preset
         is_exact = exact or not HAS_SIMD
         self._resample: Resample = resample_exactly if is_exact else resample_with_simd
         self._large = Lock()
@@ -41,7 +41,7 @@ class Preprocessor:
         is_large = image.width * image.height > MAX_CONCURRENT_PIXELS
         with self._large if is_large else nullcontext():
             started = time.perf_counter()
-            picture = load(image, format, self._preset)
+            picture = load(image, format, self.preset)
             decoded = time.perf_counter()
-            pixels = network_input(*picture, self._resample, self._preset)
+            pixels = network_input(*picture, self._resample, self.preset)
             return Preprocessed(pixels, format, decoded - started, time.perf_counter() - decoded)

@@ -23,13 +23,18 @@ Item = TypedDict(
 )
 
 
-def rank(probabilities: NDArray[np.float32], labels: Sequence[Label], top_k: int) -> list[Item]:
+def rank(
+    probabilities: NDArray[np.float32],
+    labels: Sequence[Label],
+    top_k: int,
+    none_of_these: float | None = None,
+) -> list[Item]:
     """The `top_k` best classes, best first, ties in order of class_id.
 
-    probabilities: float32 [classes], as many as labels.
+    probabilities: float32 [classes], as many as labels. none_of_these: of the picture, for each.
     """
     best = np.argsort(-probabilities, kind="stable")[:top_k]
-    return [
+    items: list[Item] = [
         {
             "class": labels[i].name,
             "class_zh": labels[i].name_zh,
@@ -39,3 +44,7 @@ def rank(probabilities: NDArray[np.float32], labels: Sequence[Label], top_k: int
         }
         for i in best.tolist()
     ]
+    if none_of_these is not None:
+        for item in items:
+            item["none_of_these"] = round(none_of_these, 6)
+    return items

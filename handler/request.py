@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
-from handler.engines.engine import Floats
 from handler.errors import (
     ClientError,
     CorruptPicture,
@@ -12,6 +11,7 @@ from handler.errors import (
     UnsupportedFormat,
 )
 from handler.logs import log_failure
+from handler.model import Output
 from handler.packings import refuse_known_packing
 from handler.parameters import read_top_k
 from handler.payload import Payload, unpack
@@ -44,8 +44,7 @@ class Prepared(NamedTuple):
 
 class Classified(NamedTuple):
     prepared: Prepared
-    probabilities: Floats  # float32 [classes]
-    feature_maps: Floats | None  # float32 [C, h, w], where an explanation is asked for
+    output: Output
 
 
 Result = Classified | RequestError

@@ -17,7 +17,7 @@ from handler.metrics import Metrics
 from handler.model import Model
 from handler.payload import Payload
 from handler.quarantine import Quarantine, digest
-from handler.ranking import rank
+from handler.ranking import Item, rank
 from handler.request import (
     ARRIVAL,
     READINESS,
@@ -126,16 +126,12 @@ class ResNet18Handler:
     def inference(self, prepared: Sequence[Prepared | RequestError]) -> list[Result]:
         """Each picture classified; errors stay as they are."""
         pictures = [each.picture.pixels for each in prepared if isinstance(each, Prepared)]
-        infer = self.model.engine.infer
-        outputs = zip(*infer(np.stack(pictures)), strict=True) if pictures else iter(())
+        outputs = iter(self.model.infer(np.stack(pictures)) if pictures else ())
 
         def result(each: Prepared | RequestError) -> Result:
             if isinstance(each, RequestError):
                 return each
-            # Copied: an engine may use the memory again for the next batch.
-            probabilities, feature_maps = next(outputs)
-            maps = feature_maps.copy() if each.explain else None
-            return Classified(each, probabilities.copy(), maps)
+            return Classified(each, next(outputs).copied(each.explain))
 
         return [result(each) for each in prepared]
 
@@ -150,12 +146,18 @@ class ResNet18Handler:
                 context.set_response_status(result.status, result.phrase, request.position)
                 document = result.as_dict()
             else:
-                items = rank(result.probabilities, self.model.labels, result.prepared.top_k)
-                if result.feature_maps is not None:
-                    items = explain(items, result.feature_maps, self.model.classifier)
-                document = items
+                document = self.items(result)
             answers.append(self.respond(request, document, context))
         return answers
+
+    def items(self, result: Classified) -> list[Item]:
+        """The ranked classes of a picture."""
+        output, top_k = result.output, result.prepared.top_k
+        items = rank(output.probabilities, self.model.labels, top_k, output.none_of_these)
+        if result.prepared.explain:
+            maps = self.model.activation_maps([item["class_id"] for item in items], output)
+            items = explain(items, maps)
+        return items
 
     def respond(self, request: Request, document: object, context: Any) -> bytes:
         """The body of an answer; its headers are set."""

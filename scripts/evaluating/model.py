@@ -15,8 +15,8 @@ from tqdm import tqdm
 from handler import model as handler
 from handler.engines.engine import Floats
 from handler.errors import ClientError, InternalError
-from handler.explanation import class_activation_maps
 from handler.logs import log_failure
+from handler.model import Output, embeddings
 from handler.preprocessing import Preprocessed
 from handler.resizing import Pixels
 from handler.team import Team
@@ -37,6 +37,8 @@ class Answers(NamedTuple):
     digests: list[str]  # sha256 of the files
     probabilities: Floats  # [M, classes]
     embeddings: Floats  # [M, C]: 512 or 2,048
+    own: Floats  # [M, …]: probabilities of the network's own classes
+    none_of_these: Floats | None  # [M] in 0..1, where the model can tell
     unreadable: list[Skipped]
 
 
@@ -68,37 +70,47 @@ class Model:
         self._team.shutdown()
         self._directory.cleanup()
 
-    def classify(self, paths: Sequence[Path], progress: str = "classify") -> Answers:
+    def classify(
+        self, paths: Sequence[Path], progress: str = "classify", mirrored: bool = False
+    ) -> Answers:
         """progress: the words beside its bar, which is on a terminal alone."""
-        answers = Answers([], [], *self._empty(), [])
-        probabilities, embeddings = [answers.probabilities], [answers.embeddings]
+        read, digests, unreadable = list[int](), list[str](), list[Skipped]()
+        rows: list[tuple[Floats, Floats, Floats, float | None]] = []
         with tqdm(total=len(paths), desc=progress, unit="picture", disable=None) as bar:
             for start in range(0, len(paths), BATCH):
                 batch = paths[start : start + BATCH]
                 pixels = list[Pixels]()
                 for i, found in enumerate(self._team.map(self._read, batch), start):
                     if isinstance(found, Skipped):
-                        answers.unreadable.append(found)
+                        unreadable.append(found)
                         continue
-                    answers.read.append(i)
-                    answers.digests.append(found[0])
-                    pixels.append(found[1].pixels)
+                    read.append(i)
+                    digests.append(found[0])
+                    pixels.append(found[1].pixels[:, ::-1] if mirrored else found[1].pixels)
                 if pixels:
-                    outputs = self._infer(pixels)
-                    probabilities.append(outputs[0])
-                    embeddings.append(outputs[1])
+                    rows += map(_row, self._model.infer(np.stack(pixels)))
                 bar.update(len(batch))
-        return answers._replace(
-            probabilities=np.concatenate(probabilities), embeddings=np.concatenate(embeddings)
+        if not rows:  # of the right shapes
+            crop = self._model.preprocess.preset.crop
+            rows = list(map(_row, self._model.infer(np.zeros((1, crop, crop, 3), np.uint8))))
+        probabilities, embeddings, own, unlike = zip(*rows, strict=True)
+        count = len(read)
+        return Answers(
+            read,
+            digests,
+            np.stack(probabilities)[:count],
+            np.stack(embeddings)[:count],
+            np.stack(own)[:count],
+            None if None in unlike else np.array(unlike, np.float32)[:count],
+            unreadable,
         )
 
     def look(self, path: Path, class_id: int) -> tuple[Pixels, Floats]:
         """What the network sees of a picture, uint8 [crop, crop, 3], and where the evidence for the
         class lies: float32 [h, w] in 0..1. Raises ClientError, OSError."""
         pixels = self._model.preprocess(path.read_bytes()).pixels
-        _, feature_maps = self._model.engine.infer(pixels[None])
-        weights = self._model.classifier[class_id : class_id + 1]
-        return pixels, class_activation_maps(feature_maps[0], weights)[0]
+        [output] = self._model.infer(pixels[None])
+        return pixels, self._model.activation_maps([class_id], output)[0]
 
     def _read(self, path: Path) -> tuple[str, Preprocessed] | Skipped:
         """The digest of a file, and what the network sees of it."""
@@ -117,14 +129,11 @@ class Model:
             log_failure(f"Preparing {path} failed")
             return Skipped(path, f"can't be read. {InternalError()}")
 
-    def _infer(self, pixels: list[Pixels]) -> tuple[Floats, Floats]:
-        """Probabilities and embeddings, copied: an engine may use the memory again."""
-        probabilities, feature_maps = self._model.engine.infer(np.stack(pixels))
-        return probabilities.copy(), feature_maps.mean((2, 3))
 
-    def _empty(self) -> tuple[Floats, Floats]:
-        classes, channels = self._model.classifier.shape
-        return np.empty((0, classes), np.float32), np.empty((0, channels), np.float32)
+def _row(output: Output) -> tuple[Floats, Floats, Floats, float | None]:
+    """Copied: an engine may use the memory again."""
+    embedding = embeddings(output.feature_maps[None])[0]
+    return output.probabilities.copy(), embedding, output.own.copy(), output.none_of_these
 
 
 def _unpack(archive: Path, into: Path) -> None:

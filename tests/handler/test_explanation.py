@@ -128,9 +128,9 @@ def test_own_classes() -> None:
     with torch.inference_mode():
         probabilities, maps = reference(torch.tensor(network_input(*decode(data)))[None])
     labels = [Label(name, None, None) for name in "abcd"]
-    items = explain(
-        rank(probabilities[0].numpy(), labels, 4), maps[0].numpy(), reference.classifier
-    )
+    ranked = rank(probabilities[0].numpy(), labels, 4)
+    rows = reference.classifier[[item["class_id"] for item in ranked]]
+    items = explain(ranked, class_activation_maps(maps[0].numpy(), rows))
     for item in items:
         expected = grad_cam(reference, data, item["class_id"])
         assert np.abs(np.array(item["heatmap"]) - expected).max() < 0.001

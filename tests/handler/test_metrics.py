@@ -10,6 +10,7 @@ import yaml
 
 from handler.errors import CorruptPicture, EmptyBody, InternalError
 from handler.metrics import Metrics
+from handler.model import Output
 from handler.preprocessing import Preprocessed
 from handler.request import Classified, Prepared
 from scripts import ROOT
@@ -54,7 +55,9 @@ def metrics(recorders: dict[str, Recorder]) -> Metrics:
 def classified(confidence: float, format: str = "JPEG") -> Classified:
     picture = Preprocessed(np.zeros((224, 224, 3), np.uint8), format, 0.002, 0.001)
     probabilities = np.array([1 - confidence, confidence], np.float32)
-    return Classified(Prepared(picture, 3, False), probabilities, None)
+    nothing = np.empty(0, np.float32)
+    output = Output(probabilities, None, nothing, nothing)
+    return Classified(Prepared(picture, 3, False), output)
 
 
 STAGES = {"preprocess": 0.004, "inference": 0.01, "postprocess": 0.001}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,27 @@ from scripts import ROOT
 HANDLER = ROOT / "handler"
 MODULE = HANDLER / "resnet18_handler.py"  # the one that TorchServe loads
 CONFIGURATION = HANDLER / "model-config.yaml"
+
+# Disk space while it is built, in sizes of the weights: among the temporary files, for the archive.
+TEMPORARY, ARCHIVE = 5, 2
+
+
+def check_room(size: int, folder: Path) -> None:
+    """size: of the weights, in bytes. folder: the archive's.
+
+    Raises ValueError: on a full disk torch itself would abort.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    for place, needed in (
+        (tempfile.gettempdir(), TEMPORARY * size),
+        (folder, ARCHIVE * size),
+    ):
+        if shutil.disk_usage(place).free < needed:
+            raise ValueError(
+                f"building it needs {needed / 1e6:.0f} MB of disk space in {place}, and there is "
+                "less. Make room; TMPDIR names another folder for temporary files"
+            )
 
 
 def pack(contents: Path, name: str, version: str, output: Path) -> None:

@@ -1,7 +1,6 @@
 """The building of an archive: export, proof, packing."""
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from handler.model_card import (
 from handler.preset import IMAGENET
 from handler.resizing import HAS_SIMD, Pixels
 from scripts.packaging import agreement, calibration, export_ncnn, export_openvino
-from scripts.packaging.archive import pack
+from scripts.packaging.archive import check_room, pack
 from scripts.packaging.calibration import CalibrationPictures
 from scripts.packaging.checkpoint import Checkpoint, load
 from scripts.packaging.published import Published, are_imagenets, published_with
@@ -35,9 +34,6 @@ from scripts.packaging.weights import resolve, sha256
 
 # Of each precision the fastest: docs/performance.md.
 ENGINES: dict[Precision, str] = {"fp32": "ncnn", "int8": "openvino"}
-
-# Disk space while it is built, in sizes of the weights: among the temporary files, for the archive.
-TEMPORARY, ARCHIVE = 5, 2
 
 
 @dataclass(frozen=True)
@@ -124,24 +120,6 @@ def build_model(
             (contents / name).write_bytes(data)
         pack(contents, model.name, model.version, output)
     print(f"archive: {output} ({output.stat().st_size / 1e6:.1f} MB)", flush=True)
-
-
-def check_room(size: int, folder: Path) -> None:
-    """size: of the weights, in bytes. folder: the archive's.
-
-    Raises ValueError: on a full disk torch itself would abort.
-    """
-    while not folder.exists():
-        folder = folder.parent
-    for place, needed in (
-        (tempfile.gettempdir(), TEMPORARY * size),
-        (folder, ARCHIVE * size),
-    ):
-        if shutil.disk_usage(place).free < needed:
-            raise ValueError(
-                f"building it needs {needed / 1e6:.0f} MB of disk space in {place}, and there is "
-                "less. Make room; TMPDIR names another folder for temporary files"
-            )
 
 
 def check_labels(data: bytes, path: Path, classes: int) -> None:

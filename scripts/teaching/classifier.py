@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.covariance import ledoit_wolf
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -18,6 +19,7 @@ from handler.taught import of_length_one
 FOLDS = 5
 SEED = 0
 STRENGTH = 10.0  # LogisticRegression's C, for descriptions of length 1 to 1.2
+LEAST = 1e-9  # variance, of features of length 1
 NEVER = -1e4  # a logit: of a class that was not among those taught
 Logits = NDArray[np.float64]
 Numbers = NDArray[Any]  # of whatever width
@@ -40,22 +42,50 @@ class Linear(NamedTuple):
         return Linear(self.weights + other.weights, self.bias + other.bias)
 
 
-def discriminant(
-    described: Floats, labels: NDArray[np.intp], classes: int, features: int
-) -> Linear:
-    """Linear discriminant analysis of the first `features` columns, with shrinkage (Ledoit, Wolf).
+class Gaussians(NamedTuple):
+    """What K classes look like: a normal distribution each, of one covariance."""
+
+    known: NDArray[np.intp]  # [K], those of the classes that have pictures
+    means: Numbers  # [K, C]
+    covariance: Numbers  # [C, C]
+
+
+def gaussians(features: Numbers, labels: NDArray[np.intp]) -> Gaussians:
+    """The covariance is the mean of the classes' own, each shrunk by itself (Ledoit, Wolf), nearly
+    as scikit-learn's LinearDiscriminantAnalysis(shrinkage="auto") has it.
 
     All classes count as equally frequent: a rare one is not neglected.
     """
+    features = features.astype(float)
+    known = np.unique(labels)
+    means = np.stack([features[labels == one].mean(0) for one in known])
+    covariance = np.zeros((features.shape[1],) * 2)
+    for one, mean in zip(known, means, strict=True):
+        rest = features[labels == one] - mean
+        spread = rest.std(0)
+        spread[spread == 0] = 1
+        shrunk, _ = ledoit_wolf(rest / spread, assume_centered=True)
+        # Of very few pictures it does not shrink at all.
+        least = 1 / len(rest)
+        shrunk = (1 - least) * shrunk + least * np.trace(shrunk) / len(shrunk) * np.eye(len(shrunk))
+        covariance += spread[:, None] * shrunk * spread / len(known)
+    return Gaussians(known, means, covariance + LEAST * np.eye(len(covariance)))
+
+
+def discriminant(
+    described: Numbers, labels: NDArray[np.intp], classes: int, features: int
+) -> Linear:
+    """Linear discriminant analysis of the first `features` columns."""
     known = np.unique(labels)
     if len(known) < 2:
         return _constant(described.shape[1], known, classes)
-    fit = LinearDiscriminantAnalysis(
-        solver="lsqr", shrinkage="auto", priors=np.full(len(known), 1 / len(known))
-    ).fit(described[:, :features].astype(float), labels)
-    columns = np.zeros((fit.coef_.shape[0], described.shape[1]))
-    columns[:, :features] = fit.coef_
-    return _of_all(columns, fit.intercept_, known, classes)
+    _, means, covariance = gaussians(described[:, :features], labels)
+    weights = solve(covariance, means.T, assume_a="pos").T
+    columns = np.zeros((len(known), described.shape[1]))
+    columns[:, :features] = weights
+    rows, biases = np.zeros((classes, described.shape[1])), np.full(classes, NEVER)
+    rows[known], biases[known] = columns, -(weights * means).sum(1) / 2
+    return Linear(rows, biases)
 
 
 def regression(described: Numbers, labels: NDArray[np.intp], classes: int) -> Linear:

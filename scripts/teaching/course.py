@@ -14,7 +14,7 @@ from pathlib import Path
 from scripts.evaluating.model import Model
 from scripts.evaluating.report import write
 from scripts.evaluating.summary import summary
-from scripts.packaging.builder import check_room
+from scripts.packaging.archive import check_room
 from scripts.serving.archives import model_of
 from scripts.teaching import classifier, packing
 from scripts.teaching.corrections import compared, record_before

@@ -2,12 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.covariance import ledoit_wolf
 
 from handler.engines.engine import Floats
 from handler.model_card import NoneOfThese
 from handler.taught import Familiar, of_length_one
-from scripts.teaching.classifier import folds
+from scripts.teaching.classifier import folds, gaussians
 
 THRESHOLD = 0.95  # one in twenty of the model's own pictures is judged to be none of these
 FEWEST = 20  # pictures: below that this share can't be told
@@ -26,24 +25,16 @@ def familiar(
     distances = np.zeros(len(labels), np.float32)
     for chosen in folds(labels, groups):
         taught = ~chosen
-        distances[chosen] = _gaussians(scaled[taught], labels[taught]).distance(scaled[chosen])
-    return _gaussians(scaled, labels)._replace(distances=np.sort(distances))
+        distances[chosen] = _taken_in(scaled[taught], labels[taught]).distance(scaled[chosen])
+    return _taken_in(scaled, labels)._replace(distances=np.sort(distances))
 
 
 def for_card(found: Familiar) -> NoneOfThese:
     return {"threshold": THRESHOLD, "pictures": len(found.distances)}
 
 
-def _gaussians(scaled: Floats, labels: NDArray[np.intp]) -> Familiar:
-    """A mean for each class, and one covariance, shrunk as in the discriminant analysis."""
-    known = np.unique(labels)
-    means = np.stack([scaled[labels == one].mean(0) for one in known]).astype(float)
-    rest = scaled - means[np.searchsorted(known, labels)]
-    spread = rest.std(0) + 1e-9
-    covariance, _ = ledoit_wolf(rest / spread, assume_centered=True)
-    whitening = np.linalg.cholesky(np.linalg.inv(covariance)) / spread[:, None]
-    return Familiar(
-        whitening.astype(np.float32),
-        (means @ whitening).astype(np.float32),
-        np.zeros(0, np.float32),
-    )
+def _taken_in(scaled: Floats, labels: NDArray[np.intp]) -> Familiar:
+    _, means, covariance = gaussians(scaled, labels)
+    whitening = np.linalg.cholesky(np.linalg.inv(covariance))
+    whitened = (means @ whitening).astype(np.float32)
+    return Familiar(whitening.astype(np.float32), whitened, np.zeros(0, np.float32))

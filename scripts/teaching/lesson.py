@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, get_args
 
+from handler.model_card import Precision
 from scripts import ROOT
-from scripts.packaging.recipe import IMAGENET, WORD, Precision, Recipe
+from scripts.packaging.recipe import IMAGENET, WORD, Recipe
 from scripts.serving import variables as v
 from scripts.serving.variables import NAME, BadSetting, variable
 

@@ -129,6 +129,14 @@ FORCE:
 # What the names of ImageNet's archives say.
 of = $(if $(filter resnet18-fp32 resnet18-int8,$(1)),env -u MODEL NAME=resnet18 PRECISION=$(lastword $(subst -, ,$(1))))
 
+.PHONY: teach checked-for-teaching
+checked-for-teaching: ; $(call check,teaching)
+
+# It starts from ImageNet's archive, whose version and labels are none of this model's.
+teach: checked-for-teaching .venv/.installed-teach ## teach a model your own classes: make teach DATA=folder [NAME=mine]
+	@env -u MAKEFLAGS -u VERSION -u LABELS $(MAKE) --no-print-directory model_store/resnet18-$(PRECISION).mar
+	@$(RUN) scripts.teach $(ARGS)
+
 .PHONY: evaluate
 evaluate: checked-for-work .venv/.installed-teach ## judge a model on labelled pictures: make evaluate DATA=folder NAME=resnet18
 	@$(if $(BUILT),env -u ARCHIVE) $(RUN) scripts.evaluate $(if $(BUILT),--built $(BUILT)) $(ARGS)

@@ -16,5 +16,5 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "web_client" / "samples"
 
-# Not a command's own folder, where `packaging` would be ours in place of the library that others need.
+# Not a command's own folder, where `packaging` would be ours in place of the library.
 sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != ROOT / "scripts"]

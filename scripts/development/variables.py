@@ -16,6 +16,7 @@ from scripts.packaging.recipe import Recipe
 from scripts.serving import variables as v
 from scripts.serving.settings import Settings
 from scripts.serving.variables import BadSetting, Variable, variable
+from scripts.teaching.lesson import Lesson
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Work:
     """What is a setting neither of the service nor of an archive."""
 
     minutes: int = variable(
-        v.whole(1, 100_000, "the number of minutes"), "length of the soak test", default=30
+        v.whole(1, 100_000, "the number of minutes"),
+        "length of the soak test; time that make teach has (5)",
+        default=30,
     )
     full: bool = variable(v.switch, "1: make bench measures with more connections", default=False)
     args: str | None = variable(str, "further arguments of make trace, evaluate and duplicates")
@@ -55,12 +58,17 @@ GROUPS: dict[str, type] = {
     "packaging": Recipe,
     "duplicates": Search,
     "work": Work,
+    "teaching": Lesson,
 }
 
 
 def known() -> Iterator[Variable]:
+    """Each name once: several commands have the same."""
+    found: dict[str, Variable] = {}
     for group in GROUPS.values():
-        yield from v.variables(group)
+        for one in v.variables(group):
+            found.setdefault(one.name, one)
+    yield from found.values()
 
 
 def check_names(names: list[str]) -> None:
@@ -107,6 +115,8 @@ def check_values(groups: list[str]) -> None:
                 Settings.of(os.environ)
             case "packaging":
                 Recipe.of(os.environ)
+            case "teaching":
+                Lesson.of(os.environ)
             case "archive" if not Path(archive := os.environ["ARCHIVE"]).is_file():
                 raise BadSetting(f"ARCHIVE={archive}: there is no such file")
             case "archive":

@@ -110,7 +110,7 @@ rotate-keys: checked-names .venv/.installed ## new keys while it runs; the acces
 	@$(RUN) scripts.manage rotate-keys
 
 trace: checked-names .venv/.installed ## where a request's time goes; for past requests: make trace ARGS='--slowest 3'
-	@$(RUN) scripts.trace $(ARGS)
+	@$(RUN) scripts.trace $(NAMED) $(ARGS)
 
 SOURCES := $(shell find handler -name '*.py' -o -name '*.yaml') $(wildcard scripts/packaging/*.py web_client/samples/*.jpg)
 

@@ -89,8 +89,9 @@ def traffic(
     run: RunDirectory, pictures: list[Path], seconds: float
 ) -> tuple[tuple[float, float], list[tuple[float, str]]]:
     """Returns when it began and ended (Unix time), and what happened when."""
-    management = Management.of(run)
-    clients, more = (Clients(running(run).url, pictures) for _ in range(2))
+    state = running(run)
+    management = Management.of(run, state.model)
+    clients, more = (Clients(state.url, pictures) for _ in range(2))
     plan = [
         Event(0.2, "a worker is killed", lambda: os.kill(worker(management), signal.SIGKILL)),
         Event(0.4, "two workers", lambda: management.scale(2)),

@@ -1,7 +1,7 @@
 """What growth costs: more connections, larger pictures, more models side by side; Triton beside it.
 
-Writes growth.json, growth.md and growth.png. The service has one model by name, so what is side by
-side are its versions, each with a worker of its own; Triton has as many models.
+Writes growth.json, growth.md and growth.png. Models side by side are one archive under several
+names, each with a worker of its own; they share the load evenly, and then one is asked alone.
 """
 
 import argparse
@@ -104,7 +104,7 @@ CURVES: dict[str, Callable[[Inputs, int], Iterator[Run]]] = {
 
 def both(inputs: Inputs, models: int = 1) -> Iterator[AbstractContextManager[Running]]:
     """To be started one after the other."""
-    yield servers.ours(inputs.archives["int8"], "ours int8", versions=models)
+    yield servers.ours(inputs.archives["int8"], "ours int8", models=models)
     if triton_environment.is_ready():
         yield servers.triton(inputs, models)
 
@@ -124,12 +124,14 @@ def several(running: Running, models: int, seconds: int, pictures: list[Path]) -
             pool.map(lambda way: drive(running.doors[way], AT // models, seconds, pictures), ways)
         )
         pss = cost(running.pid).pss
-        for way in ways:
-            settle(running, way, pictures[0])
+    for way in ways:
+        settle(running, way, pictures[0])
+    alone = drive(running.doors[ways[0]], 1, seconds, pictures)
     return {
         "target": running.name,
         "throughput": sum(load.throughput for load in loads),
         "p50": statistics.median(load.p50 for load in loads),
+        "p50 alone": alone.p50,
         "p99": statistics.median(load.p99 for load in loads),
         "refused": sum(load.refused for load in loads),
         "broken": sum(load.broken for load in loads),

@@ -158,11 +158,16 @@ def soak(results: dict[str, Any]) -> str:
 def growth(results: Results) -> str:
     lines = [f"{results['machine']['processor']}, {results['when'][:10]}."]
     for curve, runs in results["curves"].items():
-        lines += ["", f"| {curve} | server | pictures/s | p50 ms | p99 ms | PSS MB | failed |"]
-        lines += ["| --: | --- |" + " --: |" * 5]
+        alone = " p50 ms alone |" if "p50 alone" in runs[0] else ""  # models side by side
+        lines += [
+            "",
+            f"| {curve} | server | pictures/s | p50 ms | p99 ms | PSS MB | failed |{alone}",
+        ]
+        lines += ["| --: | --- |" + " --: |" * (6 if alone else 5)]
         lines += [
             f"| {run['x']:,} | {run['target']} | {run['throughput']:.1f} | {run['p50']:.1f} "
             f"| {run['p99']:.1f} | {run['pss'] / 1e6:.0f} | {run['refused'] + run['broken']} |"
+            + (f" {run['p50 alone']:.1f} |" if alone else "")
             for run in runs
         ]
     return "\n".join(lines) + "\n"

@@ -24,7 +24,7 @@ from benchmarks.rivals.triton import environment as triton_environment
 from handler.labels import IMAGENET, read_labels
 from scripts import ROOT
 from scripts.packaging.reference import load_reference
-from scripts.serving.archives import MANIFEST
+from scripts.serving.archives import MANIFEST, model_of
 from scripts.serving.management import running
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
@@ -51,20 +51,29 @@ class Running:
 
 @contextmanager
 def ours(
-    archive: Path, name: str = "ours", one_core: bool = False, versions: int = 1
+    archive: Path, name: str = "ours", one_core: bool = False, models: int = 1
 ) -> Iterator[Running]:
     """This project, by its own commands; through the gateway and past it.
 
-    versions: of the same archive, side by side; each of the others has a door of its name.
+    models: the same archive under several names, side by side; each of the others has a door of
+    its name.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         run = RunDirectory(Path(scratch))
+        store = Path(scratch, "archives")
+        store.mkdir()
+        others = [f"model-{number}" for number in range(2, models + 1)]
+        for other in others:
+            _renamed(archive, store / f"{other}.mar", other)
+        archive = Path(shutil.copy(archive, store))
         command = [sys.executable, "-m", "scripts.service"]
         where = ["--run-directory", scratch]
         arguments = [*where, "--port", str(free_port())]
         arguments += ["--archive", str(archive)]
         # Whoever has settings for another service in the environment measures without them.
-        environment = without(Settings, os.environ) | {"MODEL_API": str(int(versions > 1))}
+        environment = without(Settings, os.environ)
+        if others:
+            environment["MODELS"] = ",".join([model_of(archive).name, *others])
         pinned = ["taskset", "-c", str(min(os.sched_getaffinity(0)))] if one_core else []
         start = time.monotonic()
         subprocess.run(
@@ -83,9 +92,8 @@ def ours(
                 "gateway": Door(state.url + path),
                 "direct": Door(state.inference + path, key),
             }
-            for number in range(2, versions + 1):
-                _load_beside(archive, f"{number}.0", Path(scratch))
-                doors[f"version {number}"] = Door(f"{state.url}{path}/{number}.0")
+            for other in others:
+                doors[other] = Door(f"{state.url}/predictions/{other}")
             ready = f"{state.url}/ready"
             yield Running(name, doors, state.pid, seconds, True, ready, run.logs)
         finally:
@@ -94,19 +102,15 @@ def ours(
             )
 
 
-def _load_beside(archive: Path, version: str, run_directory: Path) -> None:
-    copy = run_directory / f"{version}.mar"
+def _renamed(archive: Path, copy: Path, model: str) -> None:
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(copy, "w") as target:
         for entry in source.infolist():
             data = source.read(entry)
             if entry.filename == MANIFEST:
                 manifest = json.loads(data)
-                manifest["model"]["modelVersion"] = version
+                manifest["model"]["modelName"] = model
                 data = json.dumps(manifest).encode()
             target.writestr(entry, data)
-    command = [sys.executable, "-m", "scripts.manage", "--run-directory", str(run_directory)]
-    command += ["rollout", str(copy), "--beside"]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def main() -> int:
         elif options.slowest:
             traces = _slowest(run, options.slowest)
         else:
-            traces = [send(run, options.picture)]
+            traces = [send(run, options.picture, options.name)]
         if options.json:
             print(json.dumps([asdict(trace) for trace in traces], indent=2), flush=True)
         else:
@@ -91,6 +91,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "picture", type=Path, nargs="?", default=PICTURE, help="to send (default: %(default)s)"
     )
+    parser.add_argument("--name", metavar="MODEL", help="to ask, of several (default: the first)")
     parser.add_argument("--id", help="X-Request-Id of an answered request")
     parser.add_argument(
         "--slowest", type=int, metavar="N", help="the N slowest since the service started"
@@ -103,8 +104,8 @@ def parse_arguments() -> argparse.Namespace:
     return options
 
 
-def send(run: RunDirectory, picture: Path) -> Trace:
-    """Ask for a prediction now."""
+def send(run: RunDirectory, picture: Path, model: str | None = None) -> Trace:
+    """Ask for a prediction now. model: None for the first."""
     try:
         body = picture.read_bytes()
     except OSError as error:
@@ -112,7 +113,7 @@ def send(run: RunDirectory, picture: Path) -> Trace:
     state = running(run)
     classifier = Classifier(
         state.local_url,
-        state.model,
+        model or state.model,
         access_key=state.settings.access_key,
         host=state.settings.domain,
     )

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +33,7 @@ from scripts.serving.torchserve import PORTS, TorchServe
 
 GATEWAY_METRICS, SUPERVISOR_METRICS = 8083, 8084  # ports, where they are free
 ANNOUNCE_POLL = 0.02  # seconds
+THREADS = 64  # at most: they begin when they are needed
 
 logger = logging.getLogger("supervisor")
 
@@ -80,6 +82,8 @@ class Supervisor:
         on_ready: called once, when predictions succeed, with a sentence for each model that is not
         served.
         """
+        # A model that does not answer holds the thread that probes it, and nothing else.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
         stop = asyncio.Event()
         for number in STOPPING:
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup

@@ -11,7 +11,8 @@ import time
 import pytest
 import requests
 
-from scripts.serving.bounds import NOTHING_SUCCEEDED
+from scripts.serving.bounds import NOTHING_SUCCEEDED, READY
+from scripts.serving.readiness import overdue
 from tests.service import Load, Service, wait_until
 
 pytestmark = pytest.mark.undisturbed
@@ -79,3 +80,12 @@ def test_a_folder_that_was_emptied_is_no_end(other: Service) -> None:
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: ask(other)[0] != 200, 15, "/ready says no")
     wait_until(lambda: ask(other)[0] == 200, NOTHING_SUCCEEDED + 40, "/ready says yes again")
+
+
+def test_what_is_overdue() -> None:
+    """After its last success, or while it loads, which takes longer."""
+    now = time.monotonic()
+    assert overdue(now - 1000, now - NOTHING_SUCCEEDED + 5) is None
+    assert overdue(now - 1000, now - NOTHING_SUCCEEDED - 5) == NOTHING_SUCCEEDED
+    assert overdue(now - READY + 5, now - 1000) is None
+    assert overdue(now - READY - 5, float("-inf")) == READY

@@ -11,9 +11,10 @@ import pytest
 import requests
 
 from scripts import SAMPLES
+from scripts.serving.bounds import NOTHING_SUCCEEDED
 from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
-from tests.archives import rebuilt
+from tests.archives import rebuilt, with_fault
 from tests.service import Load, Service, error, wait_until
 
 pytestmark = [pytest.mark.started, pytest.mark.slow]
@@ -135,3 +136,31 @@ def test_one_that_stands_still_keeps_nobody_from_another(
     print(f"beside one that stands still: {max(times):.2f} s at most")
     assert max(times) < 2
     assert load.lost() == []
+
+
+@pytest.mark.long
+def test_one_that_answers_nothing_gets_new_workers(int8_archive: Path, tmp_path: Path) -> None:
+    """Whose workers seem well to TorchServe, which goes on with the other model."""
+    store, ill = tmp_path / "model_store", tmp_path / "ill"
+    store.mkdir()
+    (store / int8_archive.name).hardlink_to(int8_archive)
+    statement = f"import os; assert not os.path.exists({str(ill)!r})"
+    faulty = with_fault(int8_archive, tmp_path / "faulty.mar", b"", statement)
+    rebuilt(faulty, store / f"{TAUGHT}.mar", "1.0", TAUGHT)
+    service = Service(RunDirectory(tmp_path / "run"), store / int8_archive.name, free_port())
+    service.models = f"resnet18,{TAUGHT}"
+    start = service.start()
+    assert start.returncode == 0, start.stderr
+    try:
+        java, workers = service.child_pid("java"), service.worker_pids(TAUGHT)
+        ill.touch()
+        log = service.run.supervisor_log
+        said = f"{TAUGHT} answered no prediction for 45 s; new workers begin"
+        wait_until(lambda: said in log.read_text(), NOTHING_SUCCEEDED + 30, "it is told")
+        assert (ready(service, TAUGHT), ready(service, "resnet18")) == (503, 200)
+        ill.unlink()
+        wait_until(lambda: ready(service, TAUGHT) == 200, 30, "it is ready again")
+        assert service.worker_pids(TAUGHT) not in ([], workers)
+        assert service.child_pid("java") == java
+    finally:
+        assert service.stop().returncode == 0

@@ -6,7 +6,7 @@ import platform
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -15,6 +15,7 @@ from scripts.evaluating.model import Model
 from scripts.evaluating.report import write
 from scripts.evaluating.summary import summary
 from scripts.packaging.archive import check_room
+from scripts.serving import variables
 from scripts.serving.archives import model_of
 from scripts.teaching import classifier, packing
 from scripts.teaching.corrections import compared, record_before
@@ -28,7 +29,7 @@ class Busy(Exception):
     """The same model is being taught by another run."""
 
 
-def teach(lesson: Lesson, command: Sequence[str]) -> None:
+def teach(lesson: Lesson) -> None:
     """Raises NotLabelled, TooFew, BadArchive, Busy, ServiceError, OSError or ValueError."""
     began = time.monotonic()
     lesson.folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ def teach(lesson: Lesson, command: Sequence[str]) -> None:
                 packing.samples_of(judgement.results),
             )
             packing.write(content, lesson.base, output)
-            repeat = how(lesson, command, began)
+            repeat = how(lesson, began)
             report = report_of(lesson, content, material, best, tried, judgement, verdict, repeat)
             stem = f"report-{version}" if is_kept_apart else "report"
             with Model(output) as model:
@@ -92,11 +93,11 @@ def next_version(archive: Path) -> str:
     return f"{int(last) + 1}.0" if last.isdigit() else "1.0"
 
 
-def how(lesson: Lesson, command: Sequence[str], began: float) -> dict[str, str]:
+def how(lesson: Lesson, began: float) -> dict[str, str]:
     """What it takes to do the same again."""
     packages = ("scikit-learn", "numpy", "ncnn", "openvino", "pillow")
     return {
-        "command": shlex.join(command),
+        "command": command_of(lesson),
         "data": str(lesson.data),
         "starts from": lesson.base.name,
         "seed": str(classifier.SEED),
@@ -105,3 +106,8 @@ def how(lesson: Lesson, command: Sequence[str], began: float) -> dict[str, str]:
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
         "seconds": f"{time.monotonic() - began:.0f}",
     }
+
+
+def command_of(lesson: Lesson) -> str:
+    given = variables.environment_of(lesson)
+    return " ".join(["make teach", *(f"{name}={shlex.quote(given[name])}" for name in given)])

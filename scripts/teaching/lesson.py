@@ -15,11 +15,16 @@ from scripts.serving.variables import NAME, BadSetting, variable
 
 
 def renames(text: str) -> dict[str, str]:
-    """OLD=NEW,…: two with the same new name become one class."""
+    """OLD=NEW,…: two with the same new name become one class. Raises ValueError."""
     pairs = [pair.partition("=") for pair in text.split(",")]
     if not all(old.strip() and new.strip() for old, _, new in pairs):
         raise ValueError("write old=new, with commas between several: wasps=insects,bees=insects")
     return {old.strip(): new.strip() for old, _, new in pairs}
+
+
+def _checked(text: str) -> str:
+    renames(text)
+    return text
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,8 @@ class Lesson:
     corrections: Path | None = variable(
         v.path, "teach: pictures with their right classes: class folders, a CSV or a zip"
     )
-    rename: dict[str, str] | None = variable(
-        renames, "teach: classes with other names than their folders: old=new,old2=new"
+    rename: str | None = variable(
+        _checked, "teach: classes with other names than their folders: old=new,old2=new"
     )
     version: str | None = variable(
         v.matching(NAME, f"a version is {WORD}"), "version of the model", words="one after the last"

@@ -14,7 +14,7 @@ from scripts.evaluating.pictures import NotLabelled
 from scripts.teaching import looking
 from scripts.teaching.corrections import corrected
 from scripts.teaching.examples import Examples, look_at, mirror_images
-from scripts.teaching.lesson import Lesson
+from scripts.teaching.lesson import Lesson, renames
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def look(lesson: Lesson, scratch: Path, began: float) -> Material:
     for name in ("data", "corrections", "validation"):
         (scratch / name).mkdir()
     labelled = read(lesson.data, scratch=scratch / "data")
-    renamed = lesson.rename or {}
+    renamed = renames(lesson.rename) if lesson.rename else {}
     if unknown := [name for name in renamed if name not in labelled.classes]:
         raise NotLabelled(
             f"RENAME: there is no class {listed(unknown)}; there are {listed(labelled.classes)}"

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadSetting as error:
         return _refused(error)
     try:
-        teach(lesson, ["make teach", *sys.argv[1:]])
+        teach(lesson)
     except (NotLabelled, TooFew, BadArchive, Busy, ServiceError, BadSetting, ValueError) as error:
         return _refused(error)
     except OSError as error:

@@ -183,7 +183,7 @@ def test_the_gateway_accepts_its_configuration(
 ) -> None:
     """A domain without a certificate of its own: one from Let's Encrypt, which no test can get.
 
-    Envoy reads the routes only when it runs: here they are where it looks before.
+    Envoy reads routes and models' clusters only when it runs: here they are where it looks before.
     """
     given = {"HOST": host, "DOMAIN": domain, "HOSTS": names, "ACCESS_KEY": key}
     settings = Settings.of({name: text for name, text in given.items() if text})
@@ -195,10 +195,16 @@ def test_the_gateway_accepts_its_configuration(
         run, certificate.certificate.read_text(), certificate.key.read_text()
     )
     ports = {"METRICS": 8083, "SUPERVISOR": 8084}
-    file = gateway_files.write_configuration(settings, run, "resnet18", ports, [key] if key else [])
+    models, keys = ["resnet18", "a.b"], [key] if key else []
+    file = gateway_files.write_configuration(settings, run, models, ports, keys)
     bootstrap = json.loads(file.read_text())
     (routes,) = json.loads((run.gateway / "routes.json").read_text())["resources"]
     del routes["@type"]
+    clusters = json.loads((run.gateway / "clusters.json").read_text())["resources"]
+    assert len(clusters) == 2
+    for cluster in clusters:
+        del cluster["@type"]
+    bootstrap["static_resources"]["clusters"] += clusters
     doors = [door for door in mappings(bootstrap) if door.pop("rds", None)]
     assert len(doors) == (2 if domain else 1)
     for door in doors:

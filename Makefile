@@ -38,9 +38,9 @@ else
 BUILT :=# somebody else's, or built by `make archive` alone
 endif
 
-# MODELS may leave out the one that `make archive` builds.
+# MODELS may leave out the one that `make archive` builds; what was taught is not built.
 comma := ,
-SERVED := $(if $(MODELS),$(if $(filter $(NAME),$(subst $(comma), ,$(MODELS))),$(BUILT)),$(BUILT))
+SERVED := $(if $(wildcard model_store/$(call filename,$(NAME))/report.json),,$(if $(MODELS),$(if $(filter $(NAME),$(subst $(comma), ,$(MODELS))),$(BUILT)),$(BUILT)))
 
 PICTURES = $(if $(CALIBRATION),--pictures "$$CALIBRATION")# for benchmarks
 if_on = $(if $(filter 1 yes true on,$(1)),$(2))

@@ -219,7 +219,8 @@ def test_malformed_base64(text: str) -> None:
 @settings(deadline=None)
 @given(st.binary(min_size=1))
 def test_any_bytes_come_back_unchanged(content: bytes) -> None:
-    assume(not is_picture(content))  # which would be unpacked
+    # Which would be unpacked.
+    assume(not is_picture(content) and not content.lstrip().startswith(b"{"))
     body, content_type = form({"data": ("a.jpg", content)})
     assert picture_bytes({"body": body}, content_type) == content
     body = json.dumps({"data": base64.b64encode(content).decode()}).encode()

@@ -35,6 +35,12 @@ class Work:
         "labelled pictures: a folder for each class, a CSV, or a zip of such folders; for make "
         "duplicates any folder",
     )
+    labelled: Path | None = variable(
+        Path, "the same for make rollout: the new version must not be worse on them"
+    )
+    require: str | None = variable(
+        str, "... and has to reach accuracy=0.9, for instance, or better"
+    )
     run_directory: Path | None = variable(
         Path, "where the service keeps its files, for every command", words=".run"
     )

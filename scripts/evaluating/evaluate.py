@@ -9,6 +9,7 @@ what was built last. An option that is not given is read from the environment va
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from scripts.evaluating.model import Answers, BadArchive, Model
 from scripts.evaluating.phrases import counted
 from scripts.evaluating.report import Report, record_of, write
 from scripts.evaluating.summary import summary
+from scripts.serving.archives import Model as Described
 from scripts.serving.archives import model_of
 from scripts.serving.run_directory import DEFAULT, RunDirectory
 
@@ -40,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             evaluate(options, Path(scratch))
     except (BadArchive, NotLabelled, ServiceError) as error:
         return _refused(str(error))
+    except BrokenPipeError:  # who reads, as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except OSError as error:
         return _refused(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
@@ -52,22 +57,26 @@ def evaluate(options: argparse.Namespace, scratch: Path) -> None:
     """Raises BadArchive, NotLabelled, ServiceError, OSError."""
     labelled = to_judge_with(options.data, scratch)
     archive = the_archive(options)
-    name = model_of(archive).name
+    described = model_of(archive)
     with Model(archive) as model:
         ids = matching.matched(labelled, model.labels)
         answers = model.classify([picture.path for picture in labelled.pictures])
         if not answers.read:
             first = answers.unreadable[0]
             raise NotLabelled(f"None of the pictures can be read. {first.path} {first.reason}")
-        report = report_of(name, archive, model, labelled, answers, ids)
-        folder = options.output or MODEL_STORE / name
+        report = report_of(described, archive, model, labelled, answers, ids)
+        folder = options.output or MODEL_STORE / described.name
         write(report, folder, STEM, model.look)
     if options.json:
         print(json.dumps(record_of(report), ensure_ascii=False))
         return
-    print(f"{name} {model.card['version']} ({model.card['precision']}) of {archive}")
-    print(*report.findings, "", *summary(report.results), "", sep="\n")
-    print(f"report: {folder / STEM}.html")
+    print(f"{described.name} {described.version} ({report.precision}) of {archive}")
+    print(*report.findings, "", *summary(report.results), sep="\n")
+    if report.rejected:
+        share, count = report.rejected
+        low, high = figures.interval(round(share * count), count)
+        print(f"\nJudged to be none of these: {share:.3f} (95 %: {low:.3f} to {high:.3f})")
+    print(f"\nreport: {folder / STEM}.html")
 
 
 def to_judge_with(data: Path, scratch: Path) -> Labelled:
@@ -84,19 +93,20 @@ def the_archive(options: argparse.Namespace) -> Path:
     """Raises ServiceError where the service has no such model."""
     if options.archive:
         return Path(options.archive)
-    name = options.name or DEFAULT_NAME
-    served = _served(RunDirectory(options.run_directory.resolve()), name)
-    return served or options.built or MODEL_STORE / f"{name}.mar"
+    served = _served(RunDirectory(options.run_directory.resolve()), options.name)
+    return served or options.built or MODEL_STORE / f"{options.name or DEFAULT_NAME}.mar"
 
 
-def _served(run: RunDirectory, name: str) -> Path | None:
-    """The archive of the model's default version, where a service runs that has it."""
-    wanted = run.changes().models.get(name) if run.running_state() else None
+def _served(run: RunDirectory, name: str | None) -> Path | None:
+    """The archive of a model's default version, where a service runs that has it; name: None: of
+    the model that is asked where none is named."""
+    state = run.running_state()
+    wanted = run.changes().models.get(name or state.model) if state else None
     return run.model_store / wanted.archives[0] if wanted else None
 
 
 def report_of(
-    name: str,
+    described: Described,
     archive: Path,
     model: Model,
     labelled: Labelled,
@@ -105,13 +115,14 @@ def report_of(
 ) -> Report:
     results = matching.results(labelled, ids, answers, model.labels)
     return Report(
-        name=name,
-        version=model.card["version"],
+        name=described.name,
+        version=described.version,
         precision=model.card["precision"],
         results=results,
         held_out="all that were given",
         majority=figures.majority(results)[1],
         nearest_mean=None,
+        rejected=_rejected(model, answers),
         findings=[
             *labelled.notes,
             *_told("left out", labelled.skipped),
@@ -119,6 +130,14 @@ def report_of(
         ],
         repeat={"archive": archive.name, "weights": model.card["weights"]["sha256"]},
     )
+
+
+def _rejected(model: Model, answers: Answers) -> tuple[float, int] | None:
+    """The share of the pictures that are judged to be of none of the classes, and their number."""
+    known = model.card.get("none_of_these")
+    if known is None or answers.none_of_these is None:
+        return None
+    return float((answers.none_of_these >= known["threshold"]).mean()), len(answers.read)
 
 
 def _told(what: str, files: Sequence[Skipped]) -> list[str]:

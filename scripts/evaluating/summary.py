@@ -25,8 +25,9 @@ def summary(results: Results) -> Iterator[str]:
     yield f"Calibration error {figures.calibration(results)['error']:.3f}"
     yield ""
     yield from _table(figures.per_class(results))
-    yield ""
-    yield from _confused(results)
+    if confused := list(_confused(results)):
+        yield ""
+        yield from confused
 
 
 def _table(classes: list[ClassFigures]) -> Iterator[str]:

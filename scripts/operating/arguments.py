@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -90,16 +91,45 @@ def add_rollout(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--agreement",
         type=number(0, 1),
-        default=Bounds.agreement,
         metavar="SHARE",
-        help="of canary pictures with the expected best class, at least (default: %(default)s)",
+        help="of canary pictures with the expected best class, at least (default: "
+        f"{Bounds.agreement}; 0 with --labelled, which says more)",
     )
     command.add_argument(
         "--beside",
         action="store_true",
         help="only load it, for clients that ask for /predictions/MODEL/VERSION",
     )
+    command.add_argument(
+        "--labelled",
+        type=Path,
+        default=os.environ.get("LABELLED"),
+        metavar="FOLDER",
+        help="pictures in a folder for each class (or a CSV, or a zip), on which it must not be "
+        "worse than what is served",
+    )
+    command.add_argument(
+        "--require",
+        type=requirement,
+        default=os.environ.get("REQUIRE"),
+        metavar="accuracy=SHARE|better",
+        help="on them; better: than what is served, by more than chance",
+    )
     add_canaries(command, Bounds.latency)
+
+
+def requirement(text: str) -> dict[str, Any]:
+    """What a new version has to reach, one thing or both, with a comma between."""
+    reached: dict[str, Any] = {}
+    for word in text.split(","):
+        name, _, share = word.partition("=")
+        if word == "better":
+            reached["better"] = True
+        elif name == "accuracy":
+            reached["accuracy"] = number(0, 1)(share)
+        else:
+            raise argparse.ArgumentTypeError(f"write accuracy=0.9, or better, instead of {word!r}")
+    return reached
 
 
 def add_canaries(command: argparse.ArgumentParser, latency: float | None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from client.classifier import Classifier
+from client.classifier import Classifier, Item
 from client.errors import ServiceError
 from client.pictures import Pictures
 from scripts import SAMPLES
@@ -36,9 +36,33 @@ class TooSlow(ServiceError):
         self.seconds = seconds
 
 
-class Canaries:
-    """Asked bypassing the gateway: whoever rolls out need not know the access key."""
+class Candidate:
+    """A version that is loaded, asked bypassing the gateway: whoever rolls out need not know the
+    access key."""
 
+    def __init__(self, run: RunDirectory, state: State, model: str, version: str) -> None:
+        self.version = version
+        self._classifier = Classifier(
+            state.inference,
+            model,
+            access_key=run.key("inference"),
+            version=version,
+            timeout=CANARY,
+        )
+
+    def best(self, picture: bytes) -> Item:
+        """What it most likely is. Raises ServiceError."""
+        try:
+            [item] = self._classifier.classify(picture, 1)
+        except ServiceError as error:
+            if not isinstance(error.__cause__, requests.ReadTimeout):
+                raise
+            late = f"Version {self.version} did not answer within {CANARY:g} s"
+            raise ServiceError("no_answer", late) from error
+        return item
+
+
+class Canaries:
     def __init__(
         self, run: RunDirectory, state: State, model: str, bounds: Bounds, archive: Path
     ) -> None:
@@ -86,25 +110,12 @@ class Canaries:
 
         By its name, which is the same where the version has further classes.
         """
-        classifier = Classifier(
-            self._state.inference,
-            self._model,
-            access_key=self._run.key("inference"),
-            version=version,
-            timeout=CANARY,
-        )
+        candidate = Candidate(self._run, self._state, self._model, version)
         best, slowest = [], 0.0
         for picture in self._pictures.values():
             started = time.monotonic()
-            try:
-                [item] = classifier.classify(picture, 1)
-            except ServiceError as error:
-                if not isinstance(error.__cause__, requests.ReadTimeout):
-                    raise
-                late = f"Version {version} did not answer within {CANARY:g} s"
-                raise ServiceError("no_answer", late) from error
+            best.append(candidate.best(picture)["class"])
             slowest = max(slowest, time.monotonic() - started)
-            best.append(item["class"])
         return best, slowest
 
 

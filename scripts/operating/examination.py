@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from client.classifier import Classifier
 from client.errors import ServiceError
 from handler.errors import EmptyBody, TooMuch, Unsupported, Unusable
 from handler.labels import Label, read_labels
@@ -21,6 +20,7 @@ from scripts.evaluating import figures
 from scripts.evaluating.labelled import Labelled, NotLabelled, read
 from scripts.evaluating.matching import known, matched
 from scripts.evaluating.phrases import counted, listed
+from scripts.operating.canaries import Candidate
 
 AT_ONCE = 4  # pictures: clients' requests are served meanwhile
 SIGNIFICANT = 0.05  # of p: what differs by more than chance
@@ -44,12 +44,7 @@ class Marks(NamedTuple):
     right: Sequence[bool | None]  # of each picture; None: it could not read it
 
 
-class Candidate(NamedTuple):
-    """A version that can be asked."""
-
-    version: str
-    archive: Path
-    classifier: Classifier
+Examined = tuple[Path, Candidate]  # an archive, and the version that it was loaded as
 
 
 class Examination:
@@ -59,37 +54,39 @@ class Examination:
         self._labelled = _labelled(required.labelled, scratch)
         self.verdict = ""  # of the last one that passed, in a sentence
 
-    def examine(self, new: Candidate, served: Candidate | None) -> None:
+    def examine(self, new: Examined, served: Examined | None) -> None:
         """Raises ServiceError where the new one is not what is required.
 
         served: None where there is nothing to compare with.
         """
+        archive, candidate = new
         try:
-            ids = matched(self._labelled, _labels(new.archive))
+            ids = matched(self._labelled, _labels(archive))
         except NotLabelled as error:
             raise ServiceError("bad_labelled", str(error)) from error
-        marks = Marks(new.version, self._asked(new, ids))
+        marks = self._asked(candidate, ids)
         before = None
         if served:
-            its = known(self._labelled, _labels(served.archive))
-            before = Marks(served.version, self._asked(served, its))
+            archive, candidate = served
+            before = self._asked(candidate, known(self._labelled, _labels(archive)))
         files = [picture.path for picture in self._labelled.pictures]
         self.verdict = judged(self._required, files, marks, before)
 
-    def _asked(self, candidate: Candidate, ids: dict[str, int]) -> list[bool | None]:
-        """Whether each picture is what it says it is; a class that it has not, it never says."""
+    def _asked(self, candidate: Candidate, ids: dict[str, int]) -> Marks:
+        """A class that it has not, it never gets right."""
 
         def ask(i: int) -> bool | None:
             picture = self._labelled.pictures[i]
             try:
-                [item] = candidate.classifier.classify(picture.path.read_bytes(), 1)
+                best = candidate.best(picture.path.read_bytes())
             except ServiceError as error:
                 if error.type in UNREADABLE:
                     return None
                 raise
-            return item["class_id"] == ids.get(picture.label)
+            return best["class_id"] == ids.get(picture.label)
 
-        return _in_parallel(ask, len(self._labelled.pictures), f"ask version {candidate.version}")
+        words = f"ask version {candidate.version}"
+        return Marks(candidate.version, _in_parallel(ask, len(self._labelled.pictures), words))
 
 
 def judged(required: Required, files: Sequence[Path], new: Marks, before: Marks | None) -> str:

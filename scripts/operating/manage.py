@@ -10,11 +10,12 @@ import os
 import shlex
 import signal
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from client.errors import ServiceError
 from scripts.operating import rollout as moves
@@ -28,6 +29,9 @@ from scripts.serving.management import running
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
 from scripts.serving.variables import BadSetting, variables
+
+if TYPE_CHECKING:  # numpy takes a moment to load, and most commands need none
+    from scripts.operating.examination import Examination
 
 
 def main() -> int:
@@ -89,16 +93,23 @@ def scale(run: RunDirectory, options: argparse.Namespace) -> int:
 
 def rollout(run: RunDirectory, options: argparse.Namespace) -> int:
     archive = given(options, "archive", "Which archive? make rollout ARCHIVE=new.mar")
-    bounds = Bounds(options.canaries, options.expected, options.agreement, options.latency)
+    agreement = options.agreement
+    if agreement is None:
+        agreement = 0.0 if options.labelled else Bounds.agreement
+    bounds = Bounds(options.canaries, options.expected, agreement, options.latency)
     rollout, before = moves.Rollout(run), run.changes().models
     try:
-        model, version = rollout.roll_out(archive, bounds, options.beside)
+        with tempfile.TemporaryDirectory(prefix="pictures-") as scratch:
+            examination = the_examination(options, Path(scratch))
+            model, version = rollout.roll_out(archive, bounds, options.beside, examination)
     except TooSlow as error:
         arguments = [*sys.argv[1:], *([] if options.archive else [str(archive)])]
         again = f"{shlex.join(arguments)} --latency {math.ceil(error.seconds)}"
         raise ServiceError(
             error.type, f"{error}. To accept that: .venv/bin/python -m scripts.manage {again}"
         ) from error
+    if examination:
+        print(examination.verdict)
     if options.beside:
         print(f"Version {version} answers at /predictions/{model}/{version}")
     elif model not in before:
@@ -106,6 +117,17 @@ def rollout(run: RunDirectory, options: argparse.Namespace) -> int:
     else:
         print(f"Version {version} is now serving. To undo: make rollback{named(run, model)}")
     return 0
+
+
+def the_examination(options: argparse.Namespace, scratch: Path) -> "Examination | None":
+    """That a new version has to pass, where one is asked for. Raises ServiceError."""
+    if not options.labelled:
+        if options.require:
+            raise ServiceError("not_given", "On which pictures? make rollout … LABELLED=folder")
+        return None
+    from scripts.operating.examination import Examination, Required
+
+    return Examination(Required(options.labelled, **options.require or {}), scratch)
 
 
 def rollback(run: RunDirectory, options: argparse.Namespace) -> int:

@@ -9,21 +9,25 @@ table of states and moves.
 import filecmp
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from client.classifier import Classifier
 from client.errors import ServiceError
-from scripts.operating.canaries import Bounds, Canaries
+from scripts.operating.canaries import Bounds, Canaries, Candidate
 from scripts.operating.change import POLL, archive_of, archives_of, change, unload_model
 from scripts.serving.archives import Model, model_of
 from scripts.serving.bounds import STATUS
 from scripts.serving.changes import Wanted
 from scripts.serving.management import Management, running
 from scripts.serving.run_directory import RunDirectory
+
+if TYPE_CHECKING:  # numpy takes a moment to load, and most commands need none
+    from scripts.operating.examination import Examination, Examined
 
 NOT_UNPACKED = "Failed to save model"  # TorchServe's words, mostly for a full disk
 
@@ -40,11 +44,17 @@ class Rollout:
                 "make stop; make start MODEL_API=1 (README.md says what that opens)",
             )
 
-    def roll_out(self, archive: Path, bounds: Bounds, beside: bool = False) -> Model:
+    def roll_out(
+        self,
+        archive: Path,
+        bounds: Bounds,
+        beside: bool = False,
+        examination: "Examination | None" = None,
+    ) -> Model:
         """Make `archive` the default version of its model, which may be new to the service.
 
         Returns what it is; raises ServiceError. beside: only load it, for those who name its
-        version.
+        version. examination: that it has to pass besides.
         """
         model, version = described = model_of(archive)
         canaries = Canaries(self.run, self.state, model, bounds, archive)
@@ -54,7 +64,17 @@ class Rollout:
                 forget(management)
             kept = self._keep(archive, described, management, before, beside)
             default = management.default()["modelVersion"] if before else None
-            self._try(kept, version, management, canaries, canaries.expected(default))
+            expected = canaries.expected(default)
+
+            def trial() -> None:
+                canaries.try_out(version, expected)
+                if examination:
+                    examination.examine(
+                        self._examined(model, kept),
+                        self._examined(model, before.archives[0]) if before else None,
+                    )
+
+            self._try(kept, version, management, trial)
             if before is None:
                 self._record(model, Wanted((kept,)))
             elif beside:
@@ -81,10 +101,14 @@ class Rollout:
                     f"make unload VERSION={version}",
                 )
             # It need not answer as the one that is taken back; it has to answer.
-            self._try(before.previous, version, management, canaries, None)
+            self._try(before.previous, version, management, lambda: canaries.try_out(version, None))
             stays = before.previous in before.archives  # then only the default was changed
             self._record(model, promoted(before, before.previous, management, stays))
         return version
+
+    def _examined(self, model: str, archive: str) -> "Examined":
+        path = self.run.model_store / archive
+        return path, Candidate(self.run, self.state, model, model_of(path).version)
 
     def _record(self, model: str, wanted: Wanted) -> None:
         self.run.record(self.run.changes().with_model(model, wanted))
@@ -135,17 +159,16 @@ class Rollout:
         archive: str,
         version: str,
         management: Management,
-        canaries: Canaries,
-        expected: Sequence[str] | None,
+        trial: Callable[[], None],
     ) -> None:
-        """Load it, where it is not, with as many workers as serve; ask it about the canaries."""
+        """Load it, where it is not, with as many workers as serve; it has to pass the trial."""
         is_served = management.model in self.run.changes().models
         default = management.default() if is_served else None
         workers = len(default["workers"]) if default else self.state.settings.workers or 1
         try:
             if not default or version not in archives_of(management):
                 management.register(archive, version, workers)
-            canaries.try_out(version, expected)
+            trial()
         except ServiceError as error:
             sentence = str(error).rstrip(".")
             if sentence.startswith(NOT_UNPACKED):

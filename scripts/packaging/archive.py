@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from handler.model_card import FILE
 from scripts import ROOT
 
 HANDLER = ROOT / "handler"
@@ -17,6 +18,19 @@ CONFIGURATION = HANDLER / "model-config.yaml"
 
 # Disk space while it is built, in sizes of the weights: among the temporary files, for the archive.
 TEMPORARY, ARCHIVE = 5, 2
+
+
+def check_not_taught(output: Path) -> None:
+    """Raises ValueError where a built archive would take the place of a taught model's."""
+    if not zipfile.is_zipfile(output):
+        return
+    with zipfile.ZipFile(output) as archive:
+        card = json.loads(archive.read(FILE)) if FILE in archive.namelist() else {}
+    if "evaluation" in card:
+        raise ValueError(
+            f"{output} is a model that was taught, and stays: give this one another NAME, or "
+            "remove that one first"
+        )
 
 
 def check_room(size: int, folder: Path) -> None:

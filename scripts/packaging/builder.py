@@ -24,7 +24,7 @@ from handler.model_card import (
 from handler.preset import IMAGENET
 from handler.resizing import HAS_SIMD, Pixels
 from scripts.packaging import agreement, calibration, export_ncnn, export_openvino
-from scripts.packaging.archive import check_room, pack
+from scripts.packaging.archive import check_not_taught, check_room, pack
 from scripts.packaging.calibration import CalibrationPictures
 from scripts.packaging.checkpoint import Checkpoint, load
 from scripts.packaging.published import Published, are_imagenets, published_with
@@ -62,6 +62,7 @@ class Export(NamedTuple):
 
 def build(recipe: Recipe, output: Path) -> None:
     """Write the archive. Raises WeightsError, ValueError, OSError or Disagreement."""
+    check_not_taught(output)
     weights = resolve(recipe.weights)
     check_room(weights.stat().st_size, output.absolute().parent)
     checkpoint = load(weights)

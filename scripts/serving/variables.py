@@ -221,6 +221,8 @@ def path(text: str) -> Path:
 
 def existing_file(text: str) -> Path:
     found = path(text)
+    if found.is_dir():
+        raise ValueError("this is a folder: name the file in it")
     if not found.is_file():
         raise ValueError("there is no such file")
     return found

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
 from handler.model_card import Agreement, WeightsFile
 from handler.preset import IMAGENET, Preset
@@ -18,6 +19,7 @@ from scripts.packaging.builder import Export, Model, build_model, check_labels, 
 from scripts.packaging.recipe import Recipe
 from scripts.packaging.reference import Reference, resnet
 from tests.packaging.building import card_of
+from tests.packaging.test_published import TIMM
 
 
 def test_fp32_archive_agrees_with_pytorch(archive: Path) -> None:
@@ -96,8 +98,41 @@ def test_a_model_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert archive.read("labels.tsv") == b"cat\ndog\n"
         for name, data in files.items():
             assert archive.read(name) == data
-    with pytest.raises(ValueError, match=r"labels.tsv names 1 classes"):
+    with pytest.raises(ValueError, match=r"labels\.tsv names 1 classes"):
         Model("pets", "1.0", reference, weights, b"cat\n", labels)
+
+
+def test_what_was_taught_stays(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "pets.mar"
+    with zipfile.ZipFile(output, "w") as archive:
+        archive.writestr("model_card.json", json.dumps({"evaluation": {"accuracy": 0.9}}))
+    before = output.read_bytes()
+    assert main(["--weights", str(checkpoint), "--output", str(output)]) == 1
+    assert "pets.mar is a model that was taught, and stays" in capsys.readouterr().err
+    assert output.read_bytes() == before
+
+
+def test_the_weights_own_preprocessing_and_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is given wins over what lies beside them, and that over ImageNet's."""
+    monkeypatch.setattr(builder, "export_and_compare", lambda *_: Export(AGREEMENT))
+    torch.save(resnet("resnet34", 2).state_dict(), tmp_path / "theirs.pth")
+    (tmp_path / "config.json").write_text(json.dumps(TIMM | {"architecture": "resnet34"}))
+    options = ["--weights", str(tmp_path / "theirs.pth"), "--output", str(tmp_path / "x.mar")]
+    assert main([*options, "--resize", "232", "--mean", "0.5,0.5,0.5"]) == 0
+    card = card_of(tmp_path / "x.mar")
+    expected = Preset(232, 224, "bicubic", (0.5, 0.5, 0.5))
+    assert Preset.of(card["preprocessing"]) == expected
+    assert card["labels"]["file"] == "config.json"
+    with zipfile.ZipFile(tmp_path / "x.mar") as archive:
+        assert archive.read("labels.tsv") == b"cat\ndog\n"
+    said = capsys.readouterr().out
+    assert "network: resnet34, 2 classes" in said
+    assert f"preprocessing: {expected.words()}" in said
+    assert "labels: 2 names from" in said
 
 
 @pytest.mark.parametrize(
@@ -107,6 +142,8 @@ def test_a_model_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (("--weights", str(ROOT / "README.md")), "is no file of weights"),
         (("--labels", str(ROOT / "pyproject.toml")), "expected a name"),
         (("--labels", "/nothing.tsv"), "there is no such file"),
+        (("--weights", str(ROOT)), "this is a folder: name the file in it"),
+        (("--crop", "300"), "a crop of 300 pixels from a shorter side of 256 can't be made"),
         (("--name", "two words"), "a model's name is"),
         (("--name", "one", "--model", "two"), "MODEL=two and NAME=one mean the same"),
         (("--precision", "int8", "--calibration", "/nothing"), "there is no such folder"),

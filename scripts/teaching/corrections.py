@@ -48,7 +48,7 @@ def record_before(folder: Path) -> Record | None:
         return None
 
 
-def compared(before: Record | None, results: Results) -> Verdict | None:
+def compared(before: Record | None, results: Results, renamed: Mapping[str, str]) -> Verdict | None:
     """On the pictures that both were judged with, neither having been taught with them.
 
     What is right is what is right now: a corrected picture counts with its new class. None: there
@@ -56,7 +56,9 @@ def compared(before: Record | None, results: Results) -> Verdict | None:
     """
     if before is None:
         return None
-    old = {one["sha256"]: one["predicted"] for one in before["judged"]}
+    old = {
+        one["sha256"]: renamed.get(one["predicted"], one["predicted"]) for one in before["judged"]
+    }
     was, now = [], []
     for digest, label, right in zip(
         results.digests, results.labels.tolist(), results.is_right.tolist(), strict=True

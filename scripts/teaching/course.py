@@ -43,7 +43,7 @@ def teach(lesson: Lesson) -> None:
             best, tried = learn(material)
             judgement, familiar = judge(lesson, material, best)
             print("", *summary(judgement.results), "", sep="\n", flush=True)
-            verdict = compared(record_before(lesson.folder), judgement.results)
+            verdict = compared(record_before(lesson.folder), judgement.results, lesson.renamed)
             if verdict:
                 print(f"{verdict.sentence}\n", flush=True)
             is_kept_apart = bool(lesson.corrections and verdict and not verdict.is_better)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from handler.engines.engine import Floats
 from handler.taught import described
-from scripts.evaluating.model import Model
 from scripts.evaluating.pictures import Labelled, Skipped
+from scripts.teaching.memory import Memory
 
 
 @dataclass(frozen=True)
@@ -57,37 +57,37 @@ class Examples:
         return replace(self, classes=tuple(classes), labels=place[self.labels])
 
 
-def look_at(labelled: Labelled, model: Model, renamed: Mapping[str, str], words: str) -> Examples:
+def look_at(labelled: Labelled, memory: Memory, renamed: Mapping[str, str], words: str) -> Examples:
     """Decode and describe every picture; progress on the terminal.
 
     renamed: classes that are called otherwise than in the folders.
     """
-    answers = model.classify([picture.path for picture in labelled.pictures], words)
+    seen = memory.look([picture.path for picture in labelled.pictures], words)
     names = [renamed.get(name, name) for name in labelled.classes]
     classes = tuple(dict.fromkeys(names))
     label_of = {old: classes.index(new) for old, new in zip(labelled.classes, names, strict=True)}
-    found = [labelled.pictures[i] for i in answers.read]
+    found = [labelled.pictures[i] for i in seen.read]
     return Examples(
         classes,
         tuple(picture.path for picture in found),
-        tuple(answers.digests),
+        tuple(seen.digests),
         np.array([label_of[picture.label] for picture in found], np.intp),
-        answers.embeddings,
-        answers.own,
-        tuple(answers.unreadable),
+        seen.features,
+        seen.own,
+        tuple(seen.unreadable),
     )
 
 
-def mirror_images(examples: Examples, model: Model) -> Examples | None:
+def mirror_images(examples: Examples, memory: Memory) -> Examples | None:
     """The same pictures, mirrored; None where somebody has had enough of waiting (Ctrl-C)."""
     try:
-        answers = model.classify(examples.paths, "look at their mirror images", mirrored=True)
+        seen = memory.look(examples.paths, "look at their mirror images", mirrored=True)
     except KeyboardInterrupt:
         print("\nGoing on without the mirror images", flush=True)
         return None
-    if len(answers.read) < len(examples):  # a file has gone meanwhile
+    if len(seen.read) < len(examples):  # a file has gone meanwhile
         return None
-    return replace(examples, features=answers.embeddings, own=answers.own)
+    return replace(examples, features=seen.features, own=seen.own)
 
 
 def joined(first: Examples, second: Examples) -> Examples:

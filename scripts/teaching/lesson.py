@@ -67,6 +67,11 @@ class Lesson:
         return lesson
 
     @property
+    def renamed(self) -> dict[str, str]:
+        """Classes that are called otherwise than their folders."""
+        return renames(self.rename) if self.rename else {}
+
+    @property
     def archive(self) -> Path:
         return ROOT / "model_store" / f"{self.name}.mar"
 

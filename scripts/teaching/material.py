@@ -14,7 +14,8 @@ from scripts.evaluating.pictures import NotLabelled
 from scripts.teaching import looking
 from scripts.teaching.corrections import corrected
 from scripts.teaching.examples import Examples, look_at, mirror_images
-from scripts.teaching.lesson import Lesson, renames
+from scripts.teaching.lesson import Lesson
+from scripts.teaching.memory import Memory
 
 
 @dataclass(frozen=True)
@@ -36,19 +37,20 @@ def look(lesson: Lesson, scratch: Path, began: float) -> Material:
     for name in ("data", "corrections", "validation"):
         (scratch / name).mkdir()
     labelled = read(lesson.data, scratch=scratch / "data")
-    renamed = renames(lesson.rename) if lesson.rename else {}
+    renamed = lesson.renamed
     if unknown := [name for name in renamed if name not in labelled.classes]:
         raise NotLabelled(
             f"RENAME: there is no class {listed(unknown)}; there are {listed(labelled.classes)}"
         )
     with Model(lesson.base) as model:
+        memory = Memory(model, lesson.folder / "descriptions.npz")
         started = time.monotonic()
-        examples = look_at(labelled, model, renamed, "look at the pictures")
+        examples = look_at(labelled, memory, renamed, "look at the pictures")
         seconds = time.monotonic() - started
         findings = looking.about(labelled, examples)
         if lesson.corrections:
             others = read(lesson.corrections, least_classes=1, scratch=scratch / "corrections")
-            right = look_at(others, model, renamed, "look at the corrections")
+            right = look_at(others, memory, renamed, "look at the corrections")
             examples, found = corrected(examples, right)
             findings += found
         examples, found = looking.without_copies(examples)
@@ -59,12 +61,13 @@ def look(lesson: Lesson, scratch: Path, began: float) -> Material:
         validation = None
         if place := lesson.validation or labelled.validation:
             others = read(place, least_classes=1, scratch=scratch / "validation")
-            judges = look_at(others, model, renamed, "look at the validation pictures")
+            judges = look_at(others, memory, renamed, "look at the validation pictures")
             validation, found = of_the_classes(judges, examples)
             findings += found
         mirrored = None
         if time.monotonic() - began + 2 * seconds < 60 * lesson.minutes / 2:
-            mirrored = mirror_images(examples, model)
+            mirrored = mirror_images(examples, memory)
+        memory.keep()
     return Material(examples, groups, validation, mirrored, findings)
 
 

@@ -164,6 +164,9 @@ def _lines(outcome: list[Item] | ServiceError) -> Iterator[str]:
         padded = _padded(name, width)
         chinese = visible(item["class_zh"] or "")
         yield f"  {item['confidence']:6.1%}  {padded}  {chinese}".rstrip()
+    for item in outcome[:1]:
+        if (share := item.get("none_of_these")) is not None:
+            yield f"  less like them than {share:.1%} of the model's own pictures"
 
 
 def _padded(text: str, width: int) -> str:

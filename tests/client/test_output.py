@@ -122,6 +122,11 @@ def test_a_picture_is_a_row_however_many_classes_the_model_has(answers: int) -> 
     assert [row[1], row[6], row[11]] == ["tabby", "tabby" if answers > 1 else "", ""]
 
 
+def test_a_picture_that_is_none_of_these_in_a_table() -> None:
+    text = Table().text(("a", [{**TINY, "none_of_these": 0.996}]))
+    assert text.splitlines()[-1] == "  less like them than 99.6% of the model's own pictures"
+
+
 def test_a_picture_that_is_none_of_these() -> None:
     text = Csv(1, "ants").text(("a", [{**TINY, "none_of_these": 0.996}]))
     assert text.endswith(",,ants,0.996\r\n")

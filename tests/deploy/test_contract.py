@@ -227,7 +227,7 @@ def test_cut_off_upload(service: Service) -> None:
         ("POST", "/predictions/nothing", (404, "not_found")),
         ("POST", "/predictions/resnet18/9.9", (404, "not_found")),
         ("GET", "/nothing", (404, "not_found")),
-        ("GET", "/models", (404, "not_found")),
+        ("GET", "/models/resnet18", (404, "not_found")),
         ("GET", "/api-description", (404, "not_found")),
         ("GET", "/v1/models", (404, "not_found")),
     ],

@@ -57,7 +57,7 @@ def test_an_unreadable_body_is_its_senders_fault(
     assert error(parsed(answer)) in ((400, "bad_request"), (413, "body_too_large"))
 
 
-@pytest.mark.parametrize("target", ["http://{management}/models", "http://127.0.0.1/models"])
+@pytest.mark.parametrize("target", ["http://{management}/metrics", "http://127.0.0.1/metrics"])
 def test_no_proxy_for_addresses_here(service: Service, target: str) -> None:
     target = target.format(management=service.state.management[len("http://") :])
     assert error(ask(service, "GET", target)) == NOT_FOUND

@@ -157,11 +157,13 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data",
         type=Path,
-        default=given.get("DATA"),
+        default=given.get("DATA") or None,
         help="folder with a folder for each class, or a CSV, or a zip of such folders",
     )
     parser.add_argument("--name", default=given.get("NAME"), help="of the model (resnet18)")
-    parser.add_argument("--archive", type=Path, default=given.get("ARCHIVE"), help="file to judge")
+    parser.add_argument(
+        "--archive", type=Path, default=given.get("ARCHIVE") or None, help="file to judge"
+    )
     parser.add_argument("--built", type=Path, help="where the service has no such model")
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="for the report (model_store/NAME)"

@@ -46,7 +46,9 @@ def _read(path: Path, scratch: Path | None) -> Labelled:
         if suffix == ".zip" and scratch:
             return read_folder(unpack(path, scratch))
     except OSError as error:
-        raise NotLabelled(f"{error.filename or path} can't be read: {error.strerror}") from error
+        raise NotLabelled(
+            f"{error.filename or path} can't be read: {error.strerror or error}"
+        ) from error
     hint = "Save the table as CSV (UTF-8)" if suffix in (".xls", ".xlsx", ".ods") else "Unpack it"
     raise NotLabelled(
         f"{path} is neither a folder nor a CSV{' nor a zip' * bool(scratch)}. {hint}, and name that"

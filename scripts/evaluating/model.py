@@ -21,6 +21,7 @@ from handler.preprocessing import Preprocessed
 from handler.resizing import Pixels
 from handler.team import Team
 from scripts.evaluating.pictures import Skipped
+from scripts.serving.archives import UNREADABLE
 
 BATCH = 8  # pictures, as in the service
 LARGEST_FILE = 500_000_000  # bytes
@@ -54,7 +55,7 @@ class Model:
             self._model = handler.Model(Path(self._directory.name), threads)
         except BaseException as error:
             self._directory.cleanup()
-            if isinstance(error, zipfile.BadZipFile | EOFError | KeyError | ValueError):
+            if isinstance(error, (*UNREADABLE, KeyError)):
                 raise BadArchive(f"{archive} holds no model that runs here: {error}") from error
             if isinstance(error, FileNotFoundError) and archive.exists():
                 raise BadArchive(f"{archive} lacks {Path(error.filename).name}") from error

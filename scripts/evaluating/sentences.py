@@ -49,12 +49,16 @@ def nothing_learnt(record: Record) -> str | None:
 
 
 def interval(record: Record) -> str:
-    return (
+    text = (
         f"{counted(record['pictures'], 'picture')} can't say it exactly: among very many of the "
-        f"same kind, the share would most likely (95 %) be {span(record['interval'])}. The nearest "
-        "mean is the simplest way to learn: a picture is of the class whose average it is most "
-        "like."
+        f"same kind, the share would most likely (95 %) be {span(record['interval'])}."
     )
+    if record["nearest_mean"] is not None:
+        text += (
+            " The nearest mean is the simplest way to learn: a picture is of the class whose "
+            "average it is most like."
+        )
+    return text
 
 
 def calibration(record: Record) -> str:
@@ -90,7 +94,8 @@ def none_of_these(rejected: Rejected | None) -> str | None:
     if rejected is None:
         return None
     return (
-        f"The model also says how likely a picture is to be of none of its classes. Of "
+        f"The model also says how unlike its classes a picture is, and from a threshold on judges "
+        f"it to be of none of them. Of "
         f"{rejected['pictures']} held-out pictures of its own classes it wrongly judges "
         f"{percent(rejected['share'])} so ({span(rejected['interval'])}). Something quite "
         "different is recognised well; another kind of the same thing often is not."

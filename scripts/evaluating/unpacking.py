@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from scripts.evaluating.pictures import NotLabelled
+from scripts.serving.archives import UNREADABLE
 
 MOST_FILES = 100_000
 MOST_BYTES = 20_000_000_000  # in all, unpacked
@@ -26,7 +27,7 @@ def unpack(archive: Path, into: Path) -> Path:
             _check(archive, members, shutil.disk_usage(into).free)
             for member in members:
                 contents.extract(member, into)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise NotLabelled(f"{archive} is damaged, or no zip: {error}. Make it again") from error
     names = {path.name for path in into.iterdir()} - {"__MACOSX"}
     only = into / names.pop() if len(names) == 1 else into

@@ -42,8 +42,8 @@ def published_with(weights: Path, architecture: Architecture) -> Published:
         return Published()
     names = _class_names(configuration)
     file = weights.with_name(CONFIGURATION)
+    _check_structure(configuration, file)
     try:
-        _check_structure(configuration)
         preset = _timms(configuration.get("pretrained_cfg"))
         if not preset and PREPROCESSOR in found:
             file = weights.with_name(PREPROCESSOR)
@@ -77,12 +77,19 @@ def _is_resnets(configuration: Mapping[str, Any], architecture: Architecture) ->
     return str(configuration.get("architecture")).partition(".")[0] == architecture
 
 
-def _check_structure(configuration: Mapping[str, Any]) -> None:
-    for name in ("downsample_in_bottleneck", "downsample_in_first_stage"):
-        if configuration.get(name):
-            raise ValueError(f"{name}: torchvision's networks have none")
-    if configuration.get("hidden_act", "relu") != "relu":
-        raise ValueError(f"hidden_act {configuration['hidden_act']}: torchvision's have relu")
+def _check_structure(configuration: Mapping[str, Any], file: Path) -> None:
+    """What the weights alone don't show."""
+    expected = {
+        "downsample_in_bottleneck": False,
+        "downsample_in_first_stage": False,
+        "hidden_act": "relu",
+    }
+    for name, value in expected.items():
+        if (found := configuration.get(name, value)) != value:
+            raise ValueError(
+                f"{file} describes another network than torchvision's, which can't be packed: "
+                f"{name} is {found}, not {value}"
+            )
 
 
 def _timms(settings: Any) -> Preset | None:

@@ -27,7 +27,8 @@ def chosen(content: Any, notes: list[str]) -> State:
     if not found:
         raise ValueError(_what_instead(content))
     ranks = {name: rank for rank, name in enumerate(AVERAGED + PLAIN)}
-    ranked = sorted(found, key=lambda path: min(ranks.get(name, len(ranks)) for name in path))
+    last = len(ranks)
+    ranked = sorted(found, key=lambda path: min((ranks.get(n, last) for n in path), default=last))
     names = ", ".join(map(_shown, ranked))
     if not any(name in ranks for name in ranked[0]):
         raise ValueError(f"has several networks ({names}): save the state dict of one alone")

@@ -1,8 +1,10 @@
 """Which models a service has, and what an archive says of itself: which model and version it is."""
 
 import json
+import lzma
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,8 @@ from scripts.serving.variables import NAME
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 MODEL_STORE = ROOT / "model_store"
+# What reading a damaged zip raises, or one of a kind that Python does not read, beside OSError.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 
 
 class Model(NamedTuple):
@@ -90,7 +94,7 @@ def model_of(archive: Path) -> Model:
         raise ServiceError(
             "no_archive", f"There is no archive {archive}. Build it: make archive"
         ) from None
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
+    except (OSError, *UNREADABLE, KeyError, TypeError):
         raise ServiceError(
             "no_archive",
             f"{archive} is not a TorchServe archive. Build one: make archive",

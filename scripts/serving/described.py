@@ -97,17 +97,21 @@ def _read(archive: Path, inode: int, mtime: int) -> _Description:
             card = json.loads(contents.read(model_card.FILE)) if model_card.FILE in there else {}
             table = contents.read(LABELS) if LABELS in there else b""
         named = labels.parse_labels(table, archive)
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        samples = [
+            known
+            for known in card.get("samples", [])
+            if SAMPLES + known["file"] in there
+            and re.fullmatch(NAME, known["file"])
+            and known["class_id"] in range(len(named))
+        ]
+    except (OSError, *archives.UNREADABLE) as error:
         raise ServiceError("no_archive", f"{archive} can't be described: {error}") from None
+    except (AttributeError, KeyError, TypeError):
+        raise ServiceError(
+            "no_archive", f"{archive} can't be described: {model_card.FILE} is another's"
+        ) from None
     classes: list[Class] = [
         {"class": label.name, "class_zh": label.name_zh, "class_id": number, "wnid": label.wnid}
         for number, label in enumerate(named)
-    ]
-    samples = [
-        known
-        for known in card.get("samples", [])
-        if SAMPLES + known["file"] in there
-        and re.fullmatch(NAME, known["file"])
-        and known["class_id"] in range(len(classes))
     ]
     return _Description(model, card, classes, samples)

@@ -149,6 +149,14 @@ def test_what_cant_be_judged(
     assert sentence in line
 
 
+def test_an_empty_variable_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATA", "")
+    assert main([]) == 1
+    assert "Which pictures?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("archive", "sentence"),
     [

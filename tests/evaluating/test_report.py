@@ -196,6 +196,15 @@ def test_however_many_classes(tmp_path: Path, classes: int) -> None:
         assert [int(cell or 0) for cell in cells] == matrix.ravel().tolist()
 
 
+@pytest.mark.parametrize("nearest_mean", [None, 0.5])
+def test_the_nearest_mean_is_explained_where_it_is_shown(
+    tmp_path: Path, nearest_mean: float | None
+) -> None:
+    write(example(answers(100, 4), nearest_mean=nearest_mean), tmp_path)
+    html = (tmp_path / "report.html").read_text("utf-8").lower()
+    assert ("nearest mean" in html) == (nearest_mean is not None)
+
+
 def test_nothing_held_out_is_said(tmp_path: Path) -> None:
     empty = Results(("a", "b"), (), (), np.empty(0, int), np.empty((0, 2), np.float32))
     write(example(empty), tmp_path)

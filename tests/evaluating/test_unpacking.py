@@ -94,6 +94,21 @@ def test_bombs_by_number_and_by_size(
     assert not list(scratch.iterdir())
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_compression(method: int, tmp_path: Path, scratch: Path) -> None:
+    path = tmp_path / "corrections.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("cat/1.png", PICTURE)
+    data = bytearray(path.read_bytes())
+    start = 30 + len("cat/1.png")
+    data[start : start + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    with pytest.raises(NotLabelled) as caught:
+        read(path, scratch=scratch)
+    assert str(path) in str(caught.value)
+    assert "None" not in str(caught.value)
+
+
 def test_damaged_ones(tmp_path: Path, scratch: Path) -> None:
     path = zipped(tmp_path, FILES)
     whole = path.read_bytes()

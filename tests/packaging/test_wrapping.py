@@ -17,6 +17,14 @@ def test_averaged_weights_come_first(state: State, tmp_path: Path) -> None:
     assert checkpoint.notes == ["of its networks state_dict_ema, state_dict the first is taken"]
 
 
+def test_a_network_beside_its_average(state: State, tmp_path: Path) -> None:
+    raw = {name: torch.zeros_like(value) for name, value in state.items()}
+    torch.save({**raw, "ema": state}, tmp_path / "x.pth")
+    checkpoint = load(tmp_path / "x.pth")
+    assert_same(checkpoint.state, state)
+    assert checkpoint.notes == ["of its networks ema, itself the first is taken"]
+
+
 @pytest.mark.parametrize(
     "meta",
     [

@@ -1,5 +1,6 @@
 """Which models a service has: what lies where, and what MODELS names."""
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -68,8 +69,19 @@ def test_a_name_without_an_archive(store: Path) -> None:
     )
 
 
-def test_what_is_no_archive_is_told_and_left_out(store: Path) -> None:
-    (store / "ants_bees.mar").write_bytes(b"PK half a file")
+def compressed_badly() -> bytes:
+    """An archive whose manifest can't be unpacked."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as contents:
+        contents.writestr(archives.MANIFEST, "{}" * 100)
+    data = bytearray(file.getvalue())
+    data[30 + len(archives.MANIFEST)] = 0xFF
+    return bytes(data)
+
+
+@pytest.mark.parametrize("content", [b"PK half a file", compressed_badly()], ids=["half", "bad"])
+def test_what_is_no_archive_is_told_and_left_out(store: Path, content: bytes) -> None:
+    (store / "ants_bees.mar").write_bytes(content)
     found, warnings = served(Settings(archive=store / "resnet18-int8.mar"))
     assert list(found) == ["resnet18", "flowers"]
     [warning] = warnings

@@ -82,6 +82,15 @@ def test_samples_that_can_not_be_asked_for_are_not_listed(
     assert model["samples"] == []
 
 
+@pytest.mark.parametrize("card", [[], "a card", {"samples": [{}]}, {"samples": 1}], ids=str)
+def test_a_card_of_another_kind_hides_no_other_model(
+    archive: Path, tmp_path: Path, card: object
+) -> None:
+    strange = rebuilt(archive, tmp_path / "x.mar", "9", model_card_json=json.dumps(card).encode())
+    (model,) = describe([Served([strange], True), Served([archive], True)])
+    assert model["version"] == "1.0"
+
+
 def test_another_file_in_its_place_is_read(archive: Path, two_kinds: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.mar"
     for source in (archive, two_kinds):

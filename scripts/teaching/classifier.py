@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import log_softmax
 from sklearn.covariance import ledoit_wolf
 from sklearn.linear_model import LogisticRegression
@@ -20,6 +20,7 @@ FOLDS = 5
 SEED = 0
 STRENGTH = 10.0  # LogisticRegression's C, for descriptions of length 1 to 1.2
 LEAST = 1e-9  # variance, of features of length 1
+MOST = 25.0  # of a temperature's logarithm
 NEVER = -1e4  # a logit: of a class that was not among those taught
 Logits = NDArray[np.float64]
 Numbers = NDArray[Any]  # of whatever width
@@ -116,7 +117,8 @@ def _of_all(weights: Numbers, bias: Numbers, known: NDArray[np.intp], classes: i
 def temperature(logits: Logits, labels: NDArray[np.intp]) -> float:
     """By which logits are divided so that their probabilities are the most likely (Guo et al.).
 
-    Those of pictures that were not taught; NEVER counts for nothing.
+    Those of N pictures that were not taught; NEVER counts for nothing. Where all are right, the
+    most likely would be certain: the mean confidence stays below Laplace's (N + 1) / (N + 2).
     """
     seen = logits[np.arange(len(labels)), labels] > NEVER / 2
     logits, labels = logits[seen], labels[seen]
@@ -127,7 +129,14 @@ def temperature(logits: Logits, labels: NDArray[np.intp]) -> float:
     def loss(logarithm: float) -> float:
         return float(-log_softmax(logits / np.exp(logarithm), 1)[places, labels].mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-5, 7), method="bounded").x))
+    def excess(logarithm: float) -> float:
+        confidence = np.exp(log_softmax(logits / np.exp(logarithm), 1).max(1)).mean()
+        return float(confidence - (len(labels) + 1) / (len(labels) + 2))
+
+    best = float(minimize_scalar(loss, bounds=(-5, 7), method="bounded").x)
+    if excess(best) > 0 > excess(MOST):
+        best = float(brentq(excess, best, MOST))
+    return float(np.exp(best))
 
 
 def folds(labels: NDArray[np.intp], groups: NDArray[np.intp]) -> Iterator[NDArray[np.bool_]]:

@@ -1,6 +1,7 @@
 """What the network says of pictures, kept beside the model: taught again, they need no look."""
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,8 +34,8 @@ class Memory:
 
     def __init__(self, model: Model, path: Path) -> None:
         self._model, self._path = model, path
-        card = model.card
-        self._network = f"{card['weights']['sha256']} {card['precision']} {card['preprocessing']}"
+        # With what it was calibrated, and how it agreed: int8 networks differ by that.
+        self._network = json.dumps(model.card, sort_keys=True)
         self._known: dict[str, Description] = {}
         self._used: dict[str, None] = {}
         try:

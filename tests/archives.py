@@ -45,6 +45,12 @@ Preprocessor.__call__ = faulty
     return rebuilt(archive, output, version, preprocessing_py=source.encode())
 
 
+def unpacked(archive: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(archive) as contents:
+        contents.extractall(folder)
+    return folder
+
+
 def only(archive: str, workers: int | None = None) -> Changes:
     """What is recorded of a service that has nothing but that archive."""
     return Changes({"resnet18": Wanted((archive,), workers)})

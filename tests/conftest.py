@@ -19,12 +19,13 @@ from scripts.serving.ports import free_port
 from scripts.serving.run_directory import RunDirectory
 from scripts.serving.settings import Settings
 from scripts.serving.variables import variables
+from scripts.teaching.lesson import Lesson
 from tests.archives import TWO_KINDS, of_two_kinds
 from tests.service import ARCHIVES, SHARED, Service, started
 from tests.web_client.browser import launched
 
 # The user's own, for a service of theirs; ours have none but in the tests of each.
-for _settings in (Settings, Recipe, Search, Work):
+for _settings in (Settings, Recipe, Search, Work, Lesson):
     for _variable in variables(_settings):
         os.environ.pop(_variable.name, None)
 # Nor does a proxy of theirs lead to what the tests ask on this machine.

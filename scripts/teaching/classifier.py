@@ -1,5 +1,6 @@
 """A linear classifier of described pictures, and what it answers to those that it has not seen."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -55,13 +56,17 @@ def gaussians(features: Numbers, labels: NDArray[np.intp]) -> Gaussians:
     """The covariance is the mean of the classes' own, each shrunk by itself (Ledoit, Wolf), nearly
     as scikit-learn's LinearDiscriminantAnalysis(shrinkage="auto") has it.
 
-    All classes count as equally frequent: a rare one is not neglected.
+    All classes count as equally frequent: a rare one is not neglected. Of a single picture there is
+    no covariance.
     """
-    features = features.astype(float)
-    known = np.unique(labels)
+    features, counts = features.astype(float), np.bincount(labels)
+    known = np.flatnonzero(counts)
     means = np.stack([features[labels == one].mean(0) for one in known])
+    varied = [(one, mean) for one, mean in zip(known, means, strict=True) if counts[one] > 1]
+    if not varied:  # how far apart they lie is all there is to go by
+        return Gaussians(known, means, (features.var(0).mean() + LEAST) * np.eye(len(means.T)))
     covariance = np.zeros((features.shape[1],) * 2)
-    for one, mean in zip(known, means, strict=True):
+    for one, mean in varied:
         rest = features[labels == one] - mean
         spread = rest.std(0)
         spread[spread == 0] = 1
@@ -69,7 +74,7 @@ def gaussians(features: Numbers, labels: NDArray[np.intp]) -> Gaussians:
         # Of very few pictures it does not shrink at all.
         least = 1 / len(rest)
         shrunk = (1 - least) * shrunk + least * np.trace(shrunk) / len(shrunk) * np.eye(len(shrunk))
-        covariance += spread[:, None] * shrunk * spread / len(known)
+        covariance += spread[:, None] * shrunk * spread / len(varied)
     return Gaussians(known, means, covariance + LEAST * np.eye(len(covariance)))
 
 
@@ -140,10 +145,17 @@ def temperature(logits: Logits, labels: NDArray[np.intp]) -> float:
 
 
 def folds(labels: NDArray[np.intp], groups: NDArray[np.intp]) -> Iterator[NDArray[np.bool_]]:
-    """Which pictures are held out, each once: stratified, and near duplicates together."""
-    count = min(FOLDS, len(np.unique(groups)))
+    """Which pictures are held out, each once: stratified, and near duplicates together.
+
+    There are at least two groups, and two pictures of a class.
+    """
+    count = min(FOLDS, len(np.unique(groups)), int(np.bincount(labels).max()))
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=SEED)
-    for _, held_out in splitter.split(np.zeros(len(labels)), labels, groups):
+    with warnings.catch_warnings():
+        # What is found in the pictures says so in better words.
+        warnings.filterwarnings("ignore", "The least populated class in y has only", UserWarning)
+        split = list(splitter.split(np.zeros(len(labels)), labels, groups))
+    for _, held_out in split:
         chosen = np.zeros(len(labels), bool)
         chosen[held_out] = True
         yield chosen

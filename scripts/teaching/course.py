@@ -38,10 +38,11 @@ def teach(lesson: Lesson) -> None:
         version = lesson.version or next_version(lesson.archive)
         with tempfile.TemporaryDirectory(prefix="pictures-") as scratch:
             material = look(lesson, Path(scratch), began)
+            named = labels(lesson, material.examples.classes)
             for finding in material.findings:
                 print(f"- {finding}", flush=True)
             best, tried = learn(material)
-            judgement, familiar = judge(lesson, material, best)
+            judgement, familiar = judge(material, best)
             print("", *summary(judgement.results), "", sep="\n", flush=True)
             verdict = compared(record_before(lesson.folder), judgement.results, lesson.renamed)
             if verdict:
@@ -53,19 +54,24 @@ def teach(lesson: Lesson) -> None:
             content = packing.Content(
                 str(lesson.name),
                 version,
-                labels(lesson, material.examples.classes),
+                named,
                 taught(best, familiar),
                 evaluation_of(judgement),
                 packing.samples_of(judgement.results),
             )
             packing.write(content, lesson.base, output)
-            repeat = how(lesson, began)
-            report = report_of(lesson, content, material, best, tried, judgement, verdict, repeat)
-            stem = f"report-{version}" if is_kept_apart else "report"
-            with Model(output) as model:
-                write(report, lesson.folder, stem, model.look)
-        print(f"report: {lesson.folder / stem}.html")
-        print(f"archive: {output} ({output.stat().st_size / 1e6:.1f} MB)")
+            print(f"archive: {output} ({output.stat().st_size / 1e6:.1f} MB)", flush=True)
+            try:
+                repeat = how(lesson, began)
+                report = report_of(
+                    lesson, content, material, best, tried, judgement, verdict, repeat
+                )
+                stem = f"report-{version}" if is_kept_apart else "report"
+                with Model(output) as model:
+                    write(report, lesson.folder, stem, model.look)
+                print(f"report: {lesson.folder / stem}.html")
+            except KeyboardInterrupt:
+                print("\nStopped: the archive is whole, but has no report of its own", flush=True)
         print(offer(output, is_kept_apart))
 
 

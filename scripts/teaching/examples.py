@@ -52,8 +52,9 @@ class Examples:
         )
 
     def of_classes(self, classes: Sequence[str]) -> Self:
-        """With other places for the same classes, or more of them."""
-        place = np.array([list(classes).index(name) for name in self.classes], np.intp)
+        """With other places for the same classes, or more of them, or without those of none."""
+        places = {name: place for place, name in enumerate(classes)}
+        place = np.array([places.get(name, -1) for name in self.classes], np.intp)
         return replace(self, classes=tuple(classes), labels=place[self.labels])
 
 

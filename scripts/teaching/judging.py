@@ -49,18 +49,19 @@ def learn(material: Material) -> tuple[Candidate, list[Candidate]]:
     return best, tried
 
 
-def judge(lesson: Lesson, material: Material, best: Candidate) -> tuple[Judgement, Familiar | None]:
+def judge(material: Material, best: Candidate) -> tuple[Judgement, Familiar | None]:
     """On pictures that were not taught: those of VALIDATION, or each of DATA in its turn."""
     examples, groups, others = material.examples, material.groups, material.validation
     familiar = familiarity.familiar(examples.features, examples.labels, groups)
-    if others is None:
+    place = material.place
+    if others is None or place is None:
         results = results_of(examples, best.fit.held_out)
         held_out = "each by a model taught with four fifths of the others"
         share = 1 - familiarity.THRESHOLD
         mean = choosing.nearest_mean(examples, groups)
     else:
         results = results_of(others, best.fit.linear.logits(others.described))
-        held_out = f"the pictures of {(lesson.validation or lesson.data).name}, none of them taught"
+        held_out = f"the pictures of {place.resolve().name}, none of them taught"
         nearest = classifier.nearest_mean(examples.features, examples.labels, others.features)
         mean = float((nearest == others.labels).mean())
         scores = familiar.none_of_these(others.features) if familiar else np.zeros(1)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Self, get_args
 
 from handler.model_card import Precision
-from scripts import ROOT
 from scripts.packaging.recipe import IMAGENET, WORD, Recipe
 from scripts.serving import variables as v
+from scripts.serving.archives import MODEL_STORE
 from scripts.serving.variables import NAME, BadSetting, variable
 
 
@@ -60,9 +60,10 @@ class Lesson:
         if "data" not in given:
             raise BadSetting("Which pictures? make teach DATA=folder, with a folder for each class")
         lesson = cls(**{"name": name_for(given["data"])} | given)
-        if lesson.name == IMAGENET:
+        taken = {Path(Recipe(precision=one).file_name).stem for one in get_args(Precision)}
+        if lesson.name in {IMAGENET, *taken}:
             raise BadSetting(
-                f"NAME={IMAGENET} is the model of ImageNet's classes. Give yours a name of its own"
+                f"NAME={lesson.name} is taken by the model of ImageNet's classes. Give another"
             )
         return lesson
 
@@ -73,7 +74,7 @@ class Lesson:
 
     @property
     def archive(self) -> Path:
-        return ROOT / "model_store" / f"{self.name}.mar"
+        return MODEL_STORE / f"{self.name}.mar"
 
     @property
     def folder(self) -> Path:
@@ -83,12 +84,13 @@ class Lesson:
     @property
     def base(self) -> Path:
         """The archive whose network it starts from."""
-        return ROOT / "model_store" / Recipe(precision=self.precision).file_name
+        return MODEL_STORE / Recipe(precision=self.precision).file_name
 
 
 def name_for(data: Path) -> str:
     """A model's name after its folder's. Raises BadSetting where nothing of that can be used."""
-    word = re.sub(r"[^A-Za-z0-9._-]+", "_", data.resolve().name.removesuffix(".csv")).strip("._-")
+    name = data.resolve().name if data.is_dir() else data.stem
+    word = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")
     if not re.fullmatch(NAME, word[:50]):
         raise BadSetting(f"DATA={data}: give the model a name: NAME=mine ({WORD})")
     return word[:50]

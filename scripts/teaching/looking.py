@@ -27,15 +27,34 @@ def check(examples: Examples) -> None:
     counts = {name: count for name, count in examples.counts.items() if count}
     small = [f"{name!r} ({count})" for name, count in counts.items() if count < FEWEST]
     if len(counts) < 2:
-        raise TooFew(
-            f"only {counted(len(counts), 'class', 'classes')} has pictures that can be read; at "
-            "least 2 are needed"
-        )
+        number = "only 1 class" if counts else "no class"
+        raise TooFew(f"{number} has pictures that can be read; at least 2 are needed")
     if small:
         raise TooFew(
             f"{listed(small, NAMED)}: a class needs at least {FEWEST} different pictures that can "
             "be read, and 20 or more are better. Add some, or take the class out"
         )
+
+
+def without_empty(examples: Examples) -> tuple[Examples, list[str]]:
+    """The classes that have a picture which can be read; of others nothing can be learnt."""
+    empty = [name for name, count in examples.counts.items() if not count]
+    if not empty:
+        return examples, []
+    rest = examples.of_classes([name for name in examples.classes if name not in empty])
+    return rest, [f"no class of the model, for want of pictures: {listed(empty, NAMED)}"]
+
+
+def through(examples: Examples) -> tuple[Examples, NDArray[np.intp], list[str]]:
+    """What of it is taught, which pictures belong together, and what is to be said of both.
+
+    Raises TooFew.
+    """
+    examples, copies = without_copies(examples)
+    examples, empty = without_empty(examples)
+    check(examples)
+    numbers, near = together(examples)
+    return examples, numbers, [*copies, *empty, *about_counts(examples), *near]
 
 
 def without_copies(examples: Examples) -> tuple[Examples, list[str]]:
@@ -73,8 +92,16 @@ def _name(path: Path) -> str:
 
 
 def together(examples: Examples) -> tuple[NDArray[np.intp], list[str]]:
-    """A number for each picture, the same for near duplicates; and sentences about them."""
+    """A number for each picture, the same for near duplicates; and sentences about them.
+
+    Raises TooFew where all of them are.
+    """
     numbers = groups(examples.features)
+    if not numbers.any():
+        raise TooFew(
+            "all pictures are near duplicates of one another: there is nothing to tell apart. Add "
+            "others"
+        )
     members: dict[int, list[int]] = defaultdict(list)
     for i, number in enumerate(numbers.tolist()):
         members[number].append(i)
@@ -126,12 +153,18 @@ def leaked(examples: Examples, validation: Examples) -> NDArray[np.bool_]:
 
 
 def about(labelled: Labelled, examples: Examples) -> list[str]:
-    """What the folder and the numbers of pictures say."""
+    """How the folder was read, and what in it can't be."""
     found = list(labelled.notes)
     if examples.unreadable:
         names = [f"{one.path} {one.reason}" for one in examples.unreadable]
         number = counted(len(names), "picture was", "pictures were")
         found.append(f"{number} left out: {listed(names, NAMED)}")
+    return found
+
+
+def about_counts(examples: Examples) -> list[str]:
+    """What the numbers of pictures say."""
+    found = []
     counts = {name: count for name, count in examples.counts.items() if count}
     if few := [f"{name} ({count})" for name, count in counts.items() if count < FEW]:
         found.append(

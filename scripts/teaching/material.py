@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.evaluating.class_names import class_name
 from scripts.evaluating.labelled import read
 from scripts.evaluating.model import Model
 from scripts.evaluating.phrases import counted, listed
@@ -26,6 +27,7 @@ class Material:
     groups: NDArray[np.intp]  # [N], the same for near duplicates
     validation: Examples | None
     mirrored: Examples | None
+    place: Path | None  # of the validation pictures
     findings: list[str] = field(default_factory=list)
 
 
@@ -37,7 +39,7 @@ def look(lesson: Lesson, scratch: Path, began: float) -> Material:
     for name in ("data", "corrections", "validation"):
         (scratch / name).mkdir()
     labelled = read(lesson.data, scratch=scratch / "data")
-    renamed = lesson.renamed
+    renamed = {old: class_name(new, "RENAME") for old, new in lesson.renamed.items()}
     if unknown := [name for name in renamed if name not in labelled.classes]:
         raise NotLabelled(
             f"RENAME: there is no class {listed(unknown)}; there are {listed(labelled.classes)}"
@@ -51,15 +53,14 @@ def look(lesson: Lesson, scratch: Path, began: float) -> Material:
         if lesson.corrections:
             others = read(lesson.corrections, least_classes=1, scratch=scratch / "corrections")
             right = look_at(others, memory, renamed, "look at the corrections")
+            findings += looking.about(others, right)
             examples, found = corrected(examples, right)
             findings += found
-        examples, found = looking.without_copies(examples)
-        findings += found
-        looking.check(examples)
-        groups, found = looking.together(examples)
+        examples, groups, found = looking.through(examples)
         findings += found
         validation = None
-        if place := lesson.validation or labelled.validation:
+        place = lesson.validation or labelled.validation
+        if place:
             others = read(place, least_classes=1, scratch=scratch / "validation")
             judges = look_at(others, memory, renamed, "look at the validation pictures")
             validation, found = of_the_classes(judges, examples)
@@ -68,7 +69,7 @@ def look(lesson: Lesson, scratch: Path, began: float) -> Material:
         if time.monotonic() - began + 2 * seconds < 60 * lesson.minutes / 2:
             mirrored = mirror_images(examples, memory)
         memory.keep()
-    return Material(examples, groups, validation, mirrored, findings)
+    return Material(examples, groups, validation, mirrored, place, findings)
 
 
 def of_the_classes(judges: Examples, examples: Examples) -> tuple[Examples, list[str]]:

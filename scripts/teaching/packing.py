@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from handler.colours import eight_bit
 from handler.decoding import decode
 from handler.labels import Label
 from handler.model_card import Evaluation, ModelCard, Sample, read_model_card, write_model_card
@@ -79,7 +80,7 @@ def _write_samples(chosen: Sequence[tuple[Path, int]], folder: Path) -> list[Sam
     samples: list[Sample] = []
     (folder / "samples").mkdir()
     for number, (path, class_id) in enumerate(chosen):
-        image = decode(path.read_bytes()).image.convert("RGB")
+        image = eight_bit(decode(path.read_bytes()).image)
         image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
         image.info.clear()
         copy = io.BytesIO()

@@ -28,17 +28,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from scripts.evaluating.model import BadArchive
         from scripts.teaching.course import Busy, teach
         from scripts.teaching.looking import TooFew
+
+        teach(lesson)
+    except KeyboardInterrupt:  # before the others: it may come while their names are imported
+        print("\nteach: stopped; no archive is written", file=sys.stderr)
+        return 130
     except BadSetting as error:
         return _refused(error)
-    try:
-        teach(lesson)
-    except (NotLabelled, TooFew, BadArchive, Busy, ServiceError, BadSetting, ValueError) as error:
+    except (NotLabelled, TooFew, BadArchive, Busy, ServiceError, ValueError) as error:
         return _refused(error)
     except OSError as error:
         return _refused(f"{error.filename or lesson.folder}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        print("\nteach: stopped before anything was learnt; no archive is written", file=sys.stderr)
-        return 130
     return 0
 
 

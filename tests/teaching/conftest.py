@@ -1,0 +1,39 @@
+"""A model that was taught once, for all tests that look at it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.teaching.lessons import crops, teach
+
+CLASSES = {"cat": ("cat", 12), "coffee": ("coffee", 12), "temple": ("temple", 12)}
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return crops(tmp_path_factory.mktemp("pictures") / "three", CLASSES)
+
+
+@pytest.fixture(scope="session")
+def taught_store(archive: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model store with ImageNet's archive and that of the taught model `three`."""
+    store = tmp_path_factory.mktemp("store")
+    (store / archive.name).symlink_to(archive)
+    assert teach(store, "--data", str(pictures)) == 0
+    return store
+
+
+@pytest.fixture
+def store(archive: Path, tmp_path: Path) -> Path:
+    """One that has nothing but ImageNet's."""
+    store = tmp_path / "store"
+    store.mkdir()
+    (store / archive.name).symlink_to(archive)
+    return store
+
+
+@pytest.fixture
+def known_store(taught_store: Path, tmp_path: Path) -> Path:
+    """A copy of that with the taught model."""
+    return Path(shutil.copytree(taught_store, tmp_path / "store", symlinks=True))

@@ -52,13 +52,17 @@ class Familiar(NamedTuple):
         return np.sqrt(np.maximum(nearest, 0))
 
     def none_of_these(self, features: Floats) -> NDArray[np.float64]:
+        """[N] in 0..1, of features [N, C]."""
+        return self.share_nearer(self.distance(of_length_one(features)))
+
+    def share_nearer(self, distance: Floats) -> NDArray[np.float64]:
         """[N] in 0..1: the share of the model's own pictures that are nearer to their classes.
 
         One minus a conformal p-value (Bates et al., "Testing for Outliers with Conformal p-values",
         2023). Beyond the farthest of them, where that would be the same for all pictures, the rest
         falls off with the distance.
         """
-        distance, count = self.distance(of_length_one(features)), len(self.distances)
+        count = len(self.distances)
         share = np.interp(distance, self.distances, np.arange(1, count + 1) / (count + 1))
         farthest = self.distances[-1]
         scale = max(float(farthest - np.median(self.distances)), 1e-6)

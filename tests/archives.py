@@ -1,14 +1,18 @@
 """Archives for tests alone: the built one with something else in it."""
 
-import io
 import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from handler.taught import FILE, Taught
 from scripts import SAMPLES
+from scripts.evaluating.labelled import read
+from scripts.evaluating.model import Model
 from scripts.serving.changes import Changes, Wanted
+from scripts.teaching.familiarity import familiar, for_card
+from tests.crops import crops
 
 PREPROCESSING = "handler/preprocessing.py"
 
@@ -57,30 +61,17 @@ def only(archive: str, workers: int | None = None) -> Changes:
 
 
 TWO_KINDS = "cats_coffee"
-OF_TWO_KINDS = """
-_load = load
-def load(*arguments):
-    engine = _load(*arguments)
-    infer = engine.infer
-    def of_two(pictures):
-        probabilities, feature_maps = infer(pictures)
-        return probabilities[:, [285, 967]], feature_maps
-    engine.infer = of_two
-    return engine
-"""
-NONE_OF_THESE = """
-_rank = rank
-def rank(probabilities, labels, top_k):
-    known = float(probabilities.sum())
-    items = _rank(probabilities / known, labels, top_k)
-    return [item | {"none_of_these": round(1 - known, 3)} for item in items]
-"""
+KINDS = (285, 967)  # their class_ids among ImageNet's
+CROPS = 20  # of each
+SURENESS = 20.0  # how much a logit grows with the root of a probability
 
 
 def of_two_kinds(archive: Path, output: Path) -> Path:
-    """A model such as one is taught, of ImageNet's Egyptian cat and espresso: a card that says what
-    it is worth, samples of its own, and a score of how little a picture is like either.
+    """A model that was taught ImageNet's Egyptian cat and espresso, by the network's own opinion: a
+    card that says what it is worth, samples of its own, and what pictures of either look like.
     """
+    taught = _of_two_kinds(archive, output.parent)
+    assert taught.familiar
     with zipfile.ZipFile(archive) as source:
         files = {name: source.read(name) for name in source.namelist()}
     card = json.loads(files["model_card.json"])
@@ -93,19 +84,16 @@ def of_two_kinds(archive: Path, output: Path) -> Path:
             "majority": 0.549,
             "calibration_error": 0.031,
         },
-        "none_of_these": {"threshold": 0.95, "pictures": 153},
+        "none_of_these": for_card(taught.familiar),
         "samples": [{"file": "0.jpg", "class_id": 0}, {"file": "1.jpg", "class_id": 1}],
     }
-    classifier = np.load(io.BytesIO(files["classifier.npy"]))[[285, 967]]
-    np.save(rows := io.BytesIO(), classifier)
+    taught.save(output.with_suffix(".npz"))
     manifest = files["MAR-INF/MANIFEST.json"]
     files |= {
         "MAR-INF/MANIFEST.json": manifest.replace(b'"resnet18"', f'"{TWO_KINDS}"'.encode()),
         "model_card.json": json.dumps(card).encode(),
         "labels.tsv": "cat\t猫\ncoffee\n".encode(),
-        "classifier.npy": rows.getvalue(),
-        "handler/engines/__init__.py": files["handler/engines/__init__.py"] + OF_TWO_KINDS.encode(),
-        "handler/ranking.py": files["handler/ranking.py"] + NONE_OF_THESE.encode(),
+        FILE: output.with_suffix(".npz").read_bytes(),
         "samples/0.jpg": (SAMPLES / "cat.jpg").read_bytes(),
         "samples/1.jpg": (SAMPLES / "coffee.jpg").read_bytes(),
         "samples/unlisted.jpg": (SAMPLES / "temple.jpg").read_bytes(),
@@ -114,3 +102,17 @@ def of_two_kinds(archive: Path, output: Path) -> Path:
         for name, data in files.items():
             target.writestr(zipfile.ZipInfo(name), data)
     return output
+
+
+def _of_two_kinds(archive: Path, scratch: Path) -> Taught:
+    known = {"cat": ("cat", CROPS), "coffee": ("coffee", CROPS)}
+    folder = crops(scratch / "crops", known, sides=(0.6, 1))
+    labelled = read(folder)
+    with Model(archive) as model:
+        answers = model.classify([picture.path for picture in labelled.pictures])
+    features = answers.embeddings.shape[1]
+    weights = np.zeros((2, features + answers.own.shape[1]), np.float32)
+    weights[[0, 1], [features + kind for kind in KINDS]] = SURENESS
+    labels = np.repeat(np.arange(2), CROPS)
+    look = familiar(answers.embeddings, labels, np.arange(len(labels)))
+    return Taught(weights, np.zeros(2, np.float32), look)

@@ -39,7 +39,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Fixtures that start something. What uses one is marked by itself, and is no part of `make check`.
 STARTED = {
     *("service", "int8_service", "two_kinds_service", "other", "browser"),
-    *("attacked", "faulty", "guarded", "locked", "logging_service", "open_service", "watched"),
+    *("attacked", "faulty", "guarded", "locked", "logging_service", "open_service"),
+    *("taught_service", "watched"),
 }
 
 

@@ -56,8 +56,8 @@ def judge(material: Material, best: Candidate) -> tuple[Judgement, Familiar | No
     place = material.place
     if others is None or place is None:
         results = results_of(examples, best.fit.held_out)
-        held_out = "each by a model taught with four fifths of the others"
-        share = 1 - familiarity.THRESHOLD
+        held_out = "each by a model that was taught without it"
+        scores = familiar.share_nearer(familiar.distances) if familiar else np.zeros(1)
         mean = choosing.nearest_mean(examples, groups)
     else:
         results = results_of(others, best.fit.linear.logits(others.described))
@@ -65,7 +65,7 @@ def judge(material: Material, best: Candidate) -> tuple[Judgement, Familiar | No
         nearest = classifier.nearest_mean(examples.features, examples.labels, others.features)
         mean = float((nearest == others.labels).mean())
         scores = familiar.none_of_these(others.features) if familiar else np.zeros(1)
-        share = float((scores >= familiarity.THRESHOLD).mean())
+    share = float((scores >= familiarity.THRESHOLD).mean())
     rejected = (share, len(results.files)) if familiar else None
     return Judgement(results, held_out, mean, rejected), familiar
 

@@ -20,7 +20,7 @@ from scripts import ROOT, SAMPLES
 from scripts.evaluating.model import BadArchive, Model
 from scripts.packaging.reference import Reference
 from tests.evaluating.folders import write
-from tests.handler.pictures import FORMATS, noisy_planes, png, png_header, saved
+from tests.handler.pictures import awkward, png_header
 from tests.handler.worker import answers, loaded
 
 PATHS = sorted(SAMPLES.glob("*.jpg"))
@@ -46,16 +46,7 @@ def test_answers_and_embeddings_are_pytorchs(model: Model, reference: Reference)
 
 def test_the_same_as_served(model: Model, archive: Path, tmp_path: Path) -> None:
     """On pictures that other tools get wrong, too."""
-    picture = Image.open(PATHS[0]).convert("RGB")
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    files = {format: saved(picture, format) for format in FORMATS}
-    files["turned"] = saved(picture, "JPEG", exif=turned)
-    files["four inks"] = saved(picture.convert("CMYK"), "JPEG")
-    files["transparent"] = saved(picture.convert("RGBA"), "PNG")
-    files["deep"] = png(noisy_planes(300, 400, 3, depth=np.uint16), 2)
-    files["tall"] = saved(picture.resize((60, 900)), "PNG")
-    files["tiny"] = saved(picture.resize((1, 1)), "PNG")
+    files = awkward(Image.open(PATHS[0]).convert("RGB"))
     paths = [tmp_path / name for name in sorted(files)]
     write(tmp_path, files)
     found = model.classify(paths)

@@ -106,3 +106,17 @@ def assert_within_one_level(actual: Pixels, expected: Pixels) -> None:
     assert actual.shape == (224, 224, 3)
     assert actual.dtype == np.uint8
     assert np.abs(actual.astype(int) - expected).max() <= 1
+
+
+def awkward(picture: Image.Image) -> dict[str, bytes]:
+    """As files that other tools get wrong. picture: RGB."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    files = {format: saved(picture, format) for format in FORMATS}
+    files["turned"] = saved(picture, "JPEG", exif=turned)
+    files["four inks"] = saved(picture.convert("CMYK"), "JPEG")
+    files["transparent"] = saved(picture.convert("RGBA"), "PNG")
+    files["deep"] = png(noisy_planes(300, 400, 3, depth=np.uint16), 2)
+    files["tall"] = saved(picture.resize((60, 900)), "PNG")
+    files["tiny"] = saved(picture.resize((1, 1)), "PNG")
+    return files

@@ -88,12 +88,9 @@ def test_the_distance_is_mahalanobis(familiar: Familiar) -> None:
     np.testing.assert_allclose(familiar.distance(scaled), expected, rtol=1e-3)
 
 
-def test_none_of_these_is_a_rank_among_the_models_own(
-    familiar: Familiar, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_none_of_these_is_a_rank_among_the_models_own(familiar: Familiar) -> None:
     distances = np.sort(np.concatenate([np.linspace(0, 40, 500), familiar.distances]))
-    monkeypatch.setattr(Familiar, "distance", lambda *_: distances.astype(np.float32))
-    scores = familiar.none_of_these(features_of(len(distances)))
+    scores = familiar.share_nearer(distances.astype(np.float32))
     assert (np.diff(scores) >= 0).all()
     assert scores.min() >= 0
     assert scores.max() <= 1

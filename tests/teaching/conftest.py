@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.teaching.lessons import crops, teach
+from tests.crops import crops
+from tests.teaching.lessons import teach
 
 CLASSES = {"cat": ("cat", 12), "coffee": ("coffee", 12), "temple": ("temple", 12)}
 
@@ -16,11 +17,13 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def taught_store(archive: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def taught_store(
+    archive: Path, pictures: Path, judges: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A model store with ImageNet's archive and that of the taught model `three`."""
     store = tmp_path_factory.mktemp("store")
     (store / archive.name).symlink_to(archive)
-    assert teach(store, "--data", str(pictures)) == 0
+    assert teach(store, "--data", str(pictures), "--validation", str(judges)) == 0
     return store
 
 

@@ -1,36 +1,21 @@
-"""Small lessons: crops of the sample pictures, and the command as users give it."""
+"""The command as users give it, and what it teaches without a picture."""
 
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from handler.engines.engine import Floats
-from scripts import ROOT, SAMPLES
+from scripts import ROOT
+from scripts.evaluating import record
+from scripts.evaluating.record import Record
 from scripts.teaching import lesson
 from scripts.teaching.examples import Examples
 from scripts.teaching.teach import main
-
-SIDE = 160  # pixels
-
-
-def crops(folder: Path, classes: Mapping[str, tuple[str, int]], seed: int = 0) -> Path:
-    """Class folders, of so many crops of one sample picture each."""
-    generator = np.random.default_rng(seed)
-    for name, (sample, count) in classes.items():
-        picture = Image.open(SAMPLES / f"{sample}.jpg").convert("RGB")
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for number in range(count):
-            side = min(picture.size) * generator.uniform(0.4, 0.7)
-            left, top = (generator.uniform(0, length - side) for length in picture.size)
-            box = (left, top, left + side, top + side)
-            crop = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box)
-            crop.save(folder / name / f"{seed}-{number}.jpg")
-    return folder
 
 
 def teach(store: Path, *options: str) -> int:
@@ -38,6 +23,22 @@ def teach(store: Path, *options: str) -> int:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lesson, "MODEL_STORE", store)
         return main(options)
+
+
+def report(store: Path, name: str = "three", stem: str = "report") -> Record:
+    return record.read(store / name / f"{stem}.json")
+
+
+def labels(archive: Path) -> list[str]:
+    text = zipfile.ZipFile(archive).read("labels.tsv").decode()
+    return [line.split("\t")[0] for line in text.splitlines()]
+
+
+def refused(capsys: pytest.CaptureFixture[str], status: int) -> str:
+    """Its sentence."""
+    assert status == 1
+    [line] = capsys.readouterr().err.splitlines()
+    return line
 
 
 def teaching(store: Path, *options: str, before: str = "") -> subprocess.Popen[str]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -79,12 +80,9 @@ def test_classes_of_one_picture(counts: tuple[int, ...]) -> None:
 def test_the_temperature_is_the_best_of_all() -> None:
     generator = np.random.default_rng(0)
     logits = generator.normal(size=(300, 3))
-    labels = np.array([generator.choice(3, p=row) for row in classifier.probabilities(logits)])
-    candidates = np.exp(np.linspace(-2, 4, 2000))
-    losses = [
-        log_loss(labels, classifier.probabilities(7 * logits / one).astype(float))
-        for one in candidates
-    ]
+    labels = np.array([generator.choice(3, p=row) for row in softmax(logits, 1)])
+    candidates = np.exp(np.linspace(0, 4, 200))
+    losses = [log_loss(labels, softmax(7 * logits / one, 1)) for one in candidates]
     found = classifier.temperature(7 * logits, labels)
     assert found == pytest.approx(candidates[np.argmin(losses)], rel=0.02)
     unseen = np.where(np.arange(3) == 1, NEVER, 7 * logits)

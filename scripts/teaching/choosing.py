@@ -92,7 +92,8 @@ def learning_curve(
 
 def _mean(one: Linear, other: Linear, described: Floats) -> Linear:
     """Both on the same scale, that of the pictures taught: for temperatures there are too few."""
-    return one / float(one.logits(described).std()) + other / float(other.logits(described).std())
+    scales = [float(linear.logits(described).std()) or 1.0 for linear in (one, other)]
+    return one / scales[0] + other / scales[1]
 
 
 def _at_most(

@@ -17,6 +17,13 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other crops of the same."""
+    few = {name: (sample, 4) for name, (sample, _) in CLASSES.items()}
+    return crops(tmp_path_factory.mktemp("pictures") / "judges", few, seed=1)
+
+
+@pytest.fixture(scope="session")
 def taught_store(
     archive: Path, pictures: Path, judges: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:

@@ -18,8 +18,7 @@ import os
 from pathlib import Path
 replace = Path.replace
 def killed(self, target):
-    is_archive = target.suffix == ".mar"
-    if is_archive or {before_anything}:
+    if target.suffix == ".mar":
         {after} and replace(self, target)
         os.kill(os.getpid(), 9)
     return replace(self, target)
@@ -28,17 +27,14 @@ Path.replace = killed
 
 
 @pytest.mark.parametrize(
-    ("before_anything", "after", "version"),
+    ("after", "version"),
     [
-        (True, False, "1.0"),  # what was seen of the pictures is not yet kept
-        (False, False, "1.0"),  # the new archive is written, and not yet in its place
-        (False, True, "2.0"),  # it is, without a report
+        (False, "1.0"),  # the new archive is written, and not yet in its place
+        (True, "2.0"),  # it is, without a report
     ],
 )
-def test_kill_9(
-    known_store: Path, pictures: Path, before_anything: bool, after: bool, version: str
-) -> None:
-    before = KILLED.format(before_anything=before_anything, after=after)
+def test_kill_9(known_store: Path, pictures: Path, after: bool, version: str) -> None:
+    before = KILLED.format(after=after)
     process = teaching(known_store, "--data", str(pictures), before=before)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL, errors

@@ -106,7 +106,7 @@ def of_two_kinds(archive: Path, output: Path) -> Path:
 
 def _of_two_kinds(archive: Path, scratch: Path) -> Taught:
     known = {"cat": ("cat", CROPS), "coffee": ("coffee", CROPS)}
-    folder = crops(scratch / "crops", known, sides=(0.6, 1))
+    folder = crops(scratch / "crops", known, sides=(0.4, 1))
     labelled = read(folder)
     with Model(archive) as model:
         answers = model.classify([picture.path for picture in labelled.pictures])

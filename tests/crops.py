@@ -8,7 +8,7 @@ from PIL import Image
 
 from scripts import SAMPLES
 
-SIDE = 160  # pixels
+SIDE = 256  # pixels
 
 
 def crops(

@@ -80,19 +80,13 @@ def test_ctrl_c_keeps_the_best_so_far(
     assert model_of(known_store / "three.mar").version == "2.0"
 
 
-@pytest.mark.parametrize(
-    ("size", "sentence"),
-    [
-        (1000, "File too large"),  # for what was seen of the pictures
-        (48_000_000, "could not pack it; it says why above"),
-    ],
-)
+# For what was seen of the pictures; for the archive.
+@pytest.mark.parametrize("size", [1000, 48_000_000])
 def test_a_disk_that_fills(
     known_store: Path,
     pictures: Path,
     capsys: pytest.CaptureFixture[str],
     size: int,
-    sentence: str,
 ) -> None:
     """A limit on the size of files is refused as a full disk is."""
     archive = (known_store / "three.mar").read_bytes()
@@ -102,7 +96,7 @@ def test_a_disk_that_fills(
         status = teach(known_store, "--data", str(pictures))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert sentence in refused(capsys, status)
+    assert "File too large" in refused(capsys, status)
     assert (known_store / "three.mar").read_bytes() == archive
     assert not list(known_store.rglob("*.partial"))
 

@@ -111,8 +111,9 @@ class Taught(NamedTuple):
     ) -> Floats:
         """The rows [len(class_ids), C] that class activation maps of a picture need.
 
-        They are the logits' gradients by the features [C], up to a factor: directly, and through
-        the network's own probabilities [classes], where classifier [classes, C] made them.
+        They are the logits' gradients by the features [C], up to a factor, with the features'
+        length taken as given: directly, and through the network's own probabilities [classes],
+        where classifier [classes, C] made them.
         """
         rows = self.weights[list(class_ids)]
         direct, through = np.split(rows, [len(features)], axis=1)

@@ -119,7 +119,7 @@ def report_of(
         version=described.version,
         precision=model.card["precision"],
         results=results,
-        held_out="all that were given",
+        held_out="all that were given; whether it was taught with some of them is not known",
         majority=figures.majority(results)[1],
         nearest_mean=None,
         rejected=_rejected(model, answers),

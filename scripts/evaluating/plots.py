@@ -67,7 +67,7 @@ def learning_curve(points: Sequence[Point]) -> str:
         axes.set(xlabel="pictures a class", ylabel="right", xscale="log")
         axes.set_xticks([one["pictures"] for one in points], minor=False)
         axes.set_xticks([], minor=True)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         axes.yaxis.set_major_formatter(_percent)
         axes.grid(axis="y", color=LINE, linewidth=0.6)
         return _svg(figure, "Share of right answers over the number of pictures a class")

@@ -28,7 +28,7 @@ def headline(record: Record) -> str:
     if not count:
         return "No pictures were held out, so nothing is known about how good it is."
     text = (
-        f"{percent(record['accuracy'])} right on {counted(count, 'picture')} it had not seen "
+        f"{percent(record['accuracy'])} right on {counted(count, 'picture')} "
         f"({span(record['interval'])}); always saying “{record['majority_class']}” would be "
         f"{percent(record['majority'])}"
     )
@@ -77,7 +77,7 @@ def curve(points: Sequence[Point]) -> str | None:
         return None
     before, last = points[-2:]
     rise = last["accuracy"] - before["accuracy"]
-    step = f"from {before['pictures']:.3g} to {last['pictures']:.3g} pictures a class"
+    step = f"from {before['pictures']:,g} to {last['pictures']:,g} pictures a class"
     chance = f"repetitions differed by {100 * last['deviation']:.1f}"
     if rise > last["deviation"]:
         return (
@@ -96,7 +96,7 @@ def none_of_these(rejected: Rejected | None) -> str | None:
     return (
         f"The model also says how unlike its classes a picture is, and from a threshold on judges "
         f"it to be of none of them. Of "
-        f"{rejected['pictures']} held-out pictures of its own classes it wrongly judges "
+        f"{rejected['pictures']} pictures of its own classes it wrongly judges "
         f"{percent(rejected['share'])} so ({span(rejected['interval'])}). Something quite "
         "different is recognised well; another kind of the same thing often is not."
     )

@@ -130,7 +130,7 @@ def test_the_figures_are_scikit_learns(tmp_path: Path) -> None:
     assert record["accuracy"] == metrics.accuracy_score(results.labels, results.predictions)
     low, high = record["interval"]
     expected = (
-        f"{record['accuracy']:.0%} right on 200 pictures it had not seen ({low:.0%} to {high:.0%})"
+        f"{record['accuracy']:.0%} right on 200 pictures ({low:.0%} to {high:.0%})"
         "; always saying “class 0” would be 25%, nearest mean 50%."
     )
     text = text_of((tmp_path / "other.html").read_text("utf-8"))
@@ -176,9 +176,12 @@ def test_random_labels_are_called_so(tmp_path: Path, count: int) -> None:
 
 @pytest.mark.parametrize(("last", "says"), [(0.9, "probably still help"), (0.81, "help little")])
 def test_the_curve_says_whether_more_would_help(tmp_path: Path, last: float, says: str) -> None:
-    curve = [CurvePoint(10, 0.8, 0.02), CurvePoint(20, last, 0.02)]
+    curve = [CurvePoint(500, 0.8, 0.02), CurvePoint(1000, last, 0.02)]
     write(example(answers(100, 4), curve=curve), tmp_path)
-    assert says in (tmp_path / "report.html").read_text("utf-8")
+    html = (tmp_path / "report.html").read_text("utf-8")
+    assert says in html
+    assert "from 500 to 1,000 pictures a class" in html
+    assert ">1,000</text>" in html
 
 
 @pytest.mark.parametrize("classes", [2, 10, 11, 50, 51, 1000])

@@ -16,18 +16,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from client.errors import ServiceError
-from scripts import ROOT
 from scripts.evaluating import figures, matching
 from scripts.evaluating.labelled import Labelled, NotLabelled, Skipped, read
 from scripts.evaluating.model import Answers, BadArchive, Model
 from scripts.evaluating.phrases import counted
 from scripts.evaluating.report import Report, record_of, write
 from scripts.evaluating.summary import summary
+from scripts.serving.archives import MODEL_STORE, model_of
 from scripts.serving.archives import Model as Described
-from scripts.serving.archives import model_of
 from scripts.serving.run_directory import DEFAULT, RunDirectory
 
-MODEL_STORE = ROOT / "model_store"
 DEFAULT_NAME = "resnet18"
 STEM = "evaluation"  # of the report's files
 MOST_TOLD = 10  # files that were left out

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scripts.evaluating.record import Bin, Calibration, ClassFigures
 from scripts.evaluating.results import Results
 
+SIGNIFICANT = 0.05  # McNemar's p, below which a difference is believed
 BINS = 15  # of the calibration error, as in Guo et al., "On Calibration of Modern Neural Networks"
 
 

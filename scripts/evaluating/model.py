@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from tqdm import tqdm
 
+from client.pictures import LARGEST_FILE
 from handler import model as handler
 from handler.engines.engine import Floats
 from handler.errors import ClientError, InternalError
@@ -24,7 +25,6 @@ from scripts.evaluating.pictures import Skipped
 from scripts.serving.archives import UNREADABLE
 
 BATCH = 8  # pictures, as in the service
-LARGEST_FILE = 500_000_000  # bytes
 
 
 class BadArchive(Exception):

@@ -5,12 +5,12 @@ import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from client.pictures import LARGEST_FILE
 from scripts.evaluating.pictures import NotLabelled
 from scripts.serving.archives import UNREADABLE
 
 MOST_FILES = 100_000
 MOST_BYTES = 20_000_000_000  # in all, unpacked
-LARGEST_FILE = 500_000_000  # bytes, unpacked: what the service takes
 ENCRYPTED = 1  # the bit among a member's flags
 
 

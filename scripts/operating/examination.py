@@ -23,7 +23,6 @@ from scripts.evaluating.phrases import counted, listed
 from scripts.operating.canaries import Candidate
 
 AT_ONCE = 4  # pictures: clients' requests are served meanwhile
-SIGNIFICANT = 0.05  # of p: what differs by more than chance
 # What is wrong with a picture, and not with who was asked about it.
 UNREADABLE = {kind.type for kind in (EmptyBody, TooMuch, Unsupported, Unusable)}
 
@@ -117,9 +116,9 @@ def judged(required: Required, files: Sequence[Path], new: Marks, before: Marks 
         f"{won}, only before: {len(lost)} (McNemar's exact p = {p:.2g})"
     )
     by_which = f". Wrong only now: {listed(lost)}" if lost else ""
-    if p < SIGNIFICANT and won < len(lost):
+    if p < figures.SIGNIFICANT and won < len(lost):
         raise ServiceError("worse", f"{found}: it is worse{by_which}")
-    if required.better and not (p < SIGNIFICANT and won > len(lost)):
+    if required.better and not (p < figures.SIGNIFICANT and won > len(lost)):
         raise ServiceError("not_better", f"{found}: it is not surely better{by_which}")
     return found
 

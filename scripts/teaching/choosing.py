@@ -13,7 +13,6 @@ from scripts.teaching import classifier
 from scripts.teaching.classifier import SEED, Fit, Linear
 from scripts.teaching.examples import Examples
 
-SIGNIFICANT = 0.05  # McNemar's p, below which a difference is believed
 SIZES = (2, 5, 10, 20, 50, 100, 200, 500, 1000)  # of the learning curve: pictures a class
 
 
@@ -32,7 +31,7 @@ def is_better(
     """Whether the logits `one` are right so much more often than `other` that it is no chance."""
     first, second = one.argmax(1) == labels, other.argmax(1) == labels
     lost, won = int((second & ~first).sum()), int((first & ~second).sum())
-    return won > lost and figures.mcnemar(lost, won) < SIGNIFICANT
+    return won > lost and figures.mcnemar(lost, won) < figures.SIGNIFICANT
 
 
 def plain(examples: Examples, groups: NDArray[np.intp]) -> Candidate:

@@ -71,7 +71,7 @@ def compared(before: Record | None, results: Results, renamed: Mapping[str, str]
     first, second = np.array(was), np.array(now)
     lost, won = int((first & ~second).sum()), int((second & ~first).sum())
     p = figures.mcnemar(lost, won)
-    believed = "" if p < 0.05 else ", which may be chance"
+    believed = "" if p < figures.SIGNIFICANT else ", which may be chance"
     sentence = (
         f"Version {before['version']} was right on {int(first.sum()):,} of the {len(first):,} "
         f"pictures that both were judged with, this one is on {int(second.sum()):,}: {won} won, "

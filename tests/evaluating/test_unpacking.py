@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from client.pictures import LARGEST_FILE
 from scripts.evaluating.labelled import NotLabelled, read
-from scripts.evaluating.unpacking import LARGEST_FILE
 from tests.evaluating.folders import PICTURE
 
 FILES = ["cat/1.png", "dog/1.png"]

@@ -29,7 +29,7 @@ def _checked(text: str) -> str:
 
 @dataclass(frozen=True)
 class Lesson:
-    data: Path = variable(v.path, "your pictures: a folder of class folders, or a CSV")
+    data: Path = variable(v.path, "your pictures: a folder of class folders, a CSV or a zip")
     name: str | None = variable(
         v.matching(NAME, f"a model's name is {WORD}"), "name of the model", words="the folder's"
     )

@@ -108,6 +108,10 @@ class Recipe:
             raise v.BadSetting(
                 f"MODEL={older} and NAME={values['name']} mean the same: give one of them"
             )
+        if values.get("name") in {f"{IMAGENET}-{one}" for one in get_args(Precision)}:
+            raise v.BadSetting(
+                f"NAME={values['name']} would be taken for {IMAGENET}'s archive. Give another"
+            )
         return cls(**values)
 
     def preset(self, published: Preset) -> Preset:

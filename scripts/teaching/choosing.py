@@ -1,10 +1,10 @@
 """Which way of teaching is kept: the one that cross-validation shows to be better."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from handler.engines.engine import Floats
 from scripts.evaluating import figures
@@ -58,19 +58,15 @@ def nearest_mean(examples: Examples, groups: NDArray[np.intp]) -> float:
     return right / len(examples)
 
 
-def learning_curve(
-    examples: Examples, groups: NDArray[np.intp], done: Callable[[], object] = lambda: None
-) -> list[CurvePoint]:
-    """The accuracy on held-out pictures by how many of each class are taught, in five folds.
-
-    done: called after each step.
-    """
+def learning_curve(examples: Examples, groups: NDArray[np.intp]) -> list[CurvePoint]:
+    """The accuracy on held-out pictures by how many of each class are taught, in five folds."""
     described, labels = examples.described, examples.labels
     channels, count = examples.features.shape[1], len(examples.classes)
     generator = np.random.default_rng(SEED)
     points = []
     largest = int(np.bincount(labels, minlength=count).max() * (1 - 1 / classifier.FOLDS))
-    for size in [size for size in SIZES if size < largest] + [largest]:
+    sizes = [size for size in SIZES if size < largest] + [largest]
+    for size in tqdm(sizes, desc="draw the learning curve", unit="size", disable=None):
         found = []
         for chosen in classifier.folds(labels, groups):
             taught = _at_most(size, np.flatnonzero(~chosen), labels, generator)
@@ -83,7 +79,6 @@ def learning_curve(
                 x,
             )
             found.append(accuracy(linear.logits(described[chosen]), labels[chosen]))
-            done()
         if found:
             points.append(CurvePoint(size, float(np.mean(found)), float(np.std(found))))
     return points

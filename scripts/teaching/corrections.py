@@ -15,7 +15,7 @@ from scripts.teaching.examples import Examples, joined
 
 
 class Verdict(NamedTuple):
-    is_better: bool
+    is_worse: bool  # of what both were judged with, fewer right
     sentence: str
 
 
@@ -77,4 +77,4 @@ def compared(before: Record | None, results: Results, renamed: Mapping[str, str]
         f"pictures that both were judged with, this one is on {int(second.sum()):,}: {won} won, "
         f"{lost} lost{believed} (McNemar's p = {p:.2g})"
     )
-    return Verdict(won > lost, sentence)
+    return Verdict(lost > won, sentence)

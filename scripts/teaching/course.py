@@ -4,6 +4,8 @@ import fcntl
 import os
 import platform
 import shlex
+import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import version as version_of
 from pathlib import Path
 
+from scripts.evaluating import figures
 from scripts.evaluating.model import Model
 from scripts.evaluating.report import write
 from scripts.evaluating.summary import summary
@@ -19,10 +22,20 @@ from scripts.serving import variables
 from scripts.serving.archives import model_of
 from scripts.teaching import classifier, packing
 from scripts.teaching.corrections import compared, record_before
-from scripts.teaching.judging import evaluation_of, judge, labels, learn, report_of, taught
+from scripts.teaching.judging import (
+    Judgement,
+    evaluation_of,
+    judge,
+    labels,
+    learn,
+    report_of,
+    taught,
+)
 from scripts.teaching.lesson import Lesson
 from scripts.teaching.material import look
 from scripts.teaching.offer import offer
+
+LOCK = ".lock"
 
 
 class Busy(Exception):
@@ -42,12 +55,15 @@ def teach(lesson: Lesson) -> None:
             for finding in material.findings:
                 print(f"- {finding}", flush=True)
             best, tried = learn(material)
+            print("judge, and write the archive", flush=True)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # seconds, after which there is something
             judgement, familiar = judge(material, best)
             print("", *summary(judgement.results), "", sep="\n", flush=True)
+            tell_if_nothing_was_learnt(judgement)
             verdict = compared(record_before(lesson.folder), judgement.results, lesson.renamed)
             if verdict:
                 print(f"{verdict.sentence}\n", flush=True)
-            is_kept_apart = bool(lesson.corrections and verdict and not verdict.is_better)
+            is_kept_apart = bool(lesson.corrections and verdict and verdict.is_worse)
             output = lesson.archive
             if is_kept_apart:
                 output = lesson.folder / f"{lesson.name}-{version}.mar"
@@ -60,7 +76,9 @@ def teach(lesson: Lesson) -> None:
                 packing.samples_of(judgement.results),
             )
             packing.write(content, lesson.base, output)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             print(f"archive: {output} ({output.stat().st_size / 1e6:.1f} MB)", flush=True)
+            print("write the report; Ctrl-C leaves it out", flush=True)
             try:
                 repeat = how(lesson, began)
                 report = report_of(
@@ -78,7 +96,7 @@ def teach(lesson: Lesson) -> None:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Raises Busy. The end of the process, however it ends, lets go."""
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -88,7 +106,17 @@ def alone(folder: Path) -> Iterator[None]:
             ) from None
         yield
     finally:
+        if os.listdir(folder) == [LOCK]:  # noqa: PTH208 - nothing came of it
+            shutil.rmtree(folder)
         os.close(descriptor)
+
+
+def tell_if_nothing_was_learnt(judgement: Judgement) -> None:
+    """As the report does."""
+    results = judgement.results
+    low, _ = figures.interval(int(results.is_right.sum()), len(results.files))
+    if low <= figures.majority(results)[1]:
+        print("As far as these pictures show, nothing was learnt: see the report\n", flush=True)
 
 
 def next_version(archive: Path) -> str:

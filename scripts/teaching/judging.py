@@ -10,7 +10,7 @@ from handler.labels import Label, read_labels
 from handler.model_card import Evaluation
 from handler.taught import Familiar, Taught
 from scripts.evaluating import figures
-from scripts.evaluating.phrases import listed
+from scripts.evaluating.phrases import counted, listed
 from scripts.evaluating.report import Doubt, Report
 from scripts.evaluating.results import Results
 from scripts.teaching import choosing, classifier, familiarity, packing
@@ -35,6 +35,7 @@ class Judgement:
 def learn(material: Material) -> tuple[Candidate, list[Candidate]]:
     """The best way of those that there was time for, and all that were tried."""
     examples, groups = material.examples, material.groups
+    print(f"learn from {counted(len(examples), 'picture')}", flush=True)
     tried = [best := choosing.plain(examples, groups)]
     try:
         if material.mirrored:
@@ -57,16 +58,16 @@ def judge(material: Material, best: Candidate) -> tuple[Judgement, Familiar | No
     if others is None or place is None:
         results = results_of(examples, best.fit.held_out)
         held_out = "each by a model that was taught without it"
-        scores = familiar.share_nearer(familiar.distances) if familiar else np.zeros(1)
+        rejected = None  # one in twenty, by the way in which the threshold is chosen
         mean = choosing.nearest_mean(examples, groups)
     else:
         results = results_of(others, best.fit.linear.logits(others.described))
         held_out = f"the pictures of {place.resolve().name}, none of them taught"
         nearest = classifier.nearest_mean(examples.features, examples.labels, others.features)
         mean = float((nearest == others.labels).mean())
-        scores = familiar.none_of_these(others.features) if familiar else np.zeros(1)
-    share = float((scores >= familiarity.THRESHOLD).mean())
-    rejected = (share, len(results.files)) if familiar else None
+        scores = familiar.none_of_these(others.features) if familiar else np.zeros(0)
+        share = float((scores >= familiarity.THRESHOLD).mean()) if familiar else 0.0
+        rejected = (share, len(results.files)) if familiar else None
     return Judgement(results, held_out, mean, rejected), familiar
 
 

@@ -27,19 +27,26 @@ def _checked(text: str) -> str:
     return text
 
 
+def _existing(text: str) -> Path:
+    path = v.path(text)
+    if not path.exists():
+        raise ValueError("there is no such folder or file")
+    return path
+
+
 @dataclass(frozen=True)
 class Lesson:
-    data: Path = variable(v.path, "your pictures: a folder of class folders, a CSV or a zip")
+    data: Path = variable(_existing, "your pictures: a folder of class folders, a CSV or a zip")
     name: str | None = variable(
         v.matching(NAME, f"a model's name is {WORD}"), "name of the model", words="the folder's"
     )
     validation: Path | None = variable(
-        v.path,
+        _existing,
         "teach: pictures to judge it with, in the same form; none of them is taught",
         words="those of DATA, each by a model that was not taught with it",
     )
     corrections: Path | None = variable(
-        v.path, "teach: pictures with their right classes: class folders, a CSV or a zip"
+        _existing, "teach: pictures with their right classes: class folders, a CSV or a zip"
     )
     rename: str | None = variable(
         _checked, "teach: classes with other names than their folders: old=new,old2=new"

@@ -16,6 +16,7 @@ FEWEST = 2  # pictures of a class: one can't be held out and taught
 FEW = 10  # ... of which little can be said
 IMBALANCE = 10  # the largest class to the smallest
 NAMED = 5  # in a sentence
+LEFT_OUT = 20  # files that are named
 
 
 class TooFew(Exception):
@@ -70,8 +71,8 @@ def without_copies(examples: Examples) -> tuple[Examples, list[str]]:
     if copies := int((~keep).sum()):
         one = examples.paths[int(np.flatnonzero(~keep)[0])]
         found.append(
-            f"{counted(copies, 'file is', 'files are')} exact copies of others of the same class; "
-            f"each counts once ({one.name}, for one)"
+            f"{counted(copies, 'file is an exact copy', 'files are exact copies')} of others in "
+            f"the same class; each picture counts once ({one.name}, for one)"
         )
     if torn := [places for places in where.values() if len(places) > 1]:
         names = [_pair(examples, places) for places in torn]
@@ -155,10 +156,10 @@ def leaked(examples: Examples, validation: Examples) -> NDArray[np.bool_]:
 def about(labelled: Labelled, examples: Examples) -> list[str]:
     """How the folder was read, and what in it can't be."""
     found = list(labelled.notes)
-    if examples.unreadable:
-        names = [f"{one.path} {one.reason}" for one in examples.unreadable]
-        number = counted(len(names), "picture was", "pictures were")
-        found.append(f"{number} left out: {listed(names, NAMED)}")
+    if left_out := [*labelled.skipped, *examples.unreadable]:
+        names = [f"{one.path} {one.reason}" for one in left_out]
+        number = counted(len(names), "file was", "files were")
+        found.append(f"{number} left out: {listed(names, LEFT_OUT)}")
     return found
 
 

@@ -46,9 +46,7 @@ def look(lesson: Lesson, scratch: Path, began: float) -> Material:
         )
     with Model(lesson.base) as model:
         memory = Memory(model, lesson.folder / "descriptions.npz")
-        started = time.monotonic()
         examples = look_at(labelled, memory, renamed, "look at the pictures")
-        seconds = time.monotonic() - started
         findings = looking.about(labelled, examples)
         if lesson.corrections:
             others = read(lesson.corrections, least_classes=1, scratch=scratch / "corrections")
@@ -66,7 +64,8 @@ def look(lesson: Lesson, scratch: Path, began: float) -> Material:
             validation, found = of_the_classes(judges, examples)
             findings += found
         mirrored = None
-        if time.monotonic() - began + 2 * seconds < 60 * lesson.minutes / 2:
+        seconds = 2 * len(examples) * memory.seconds_a_picture
+        if time.monotonic() - began + seconds < 60 * lesson.minutes / 2:
             mirrored = mirror_images(examples, memory)
         memory.keep()
     return Material(examples, groups, validation, mirrored, place, findings)

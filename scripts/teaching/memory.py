@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import sys
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +14,9 @@ import numpy as np
 from handler.engines.engine import Floats
 from scripts.evaluating.model import Model
 from scripts.evaluating.pictures import Skipped
+
+GUESS = 0.05  # seconds a picture, before one was looked at
+MANY = 50  # pictures, which take more than a moment
 
 
 class Description(NamedTuple):
@@ -38,6 +43,7 @@ class Memory:
         self._network = json.dumps(model.card, sort_keys=True)
         self._known: dict[str, Description] = {}
         self._used: dict[str, None] = {}
+        self.seconds_a_picture = GUESS
         try:
             with np.load(path) as kept:
                 if str(kept["network"]) == self._network:
@@ -54,7 +60,11 @@ class Memory:
         unreadable = list[Skipped]()
         readable = set(range(len(paths))) - set(new)
         if new:
+            if len(new) > MANY and not sys.stderr.isatty():  # where there is no progress bar
+                print(f"{words}: {len(new):,}", flush=True)
+            began = time.monotonic()
             answers = self._model.classify([paths[i] for i in new], words, mirrored)
+            self.seconds_a_picture = (time.monotonic() - began) / len(new)
             unreadable = answers.unreadable
             for place, digest, *row in zip(
                 answers.read, answers.digests, answers.embeddings, answers.own, strict=True

@@ -15,8 +15,8 @@ def offer(archive: Path, is_kept_apart: bool) -> str:
     shown = os.path.relpath(archive, ROOT)
     if is_kept_apart:
         return (
-            f"It is not better than the version before, which stays in its place. To serve it all "
-            f"the same: cp {shown} model_store/{model_of(archive).name}.mar"
+            "It is worse than the version before, which stays in its place. To take it all the "
+            f"same: mv {shown} model_store/{model_of(archive).name}.mar"
         )
     try:
         settings = running(RunDirectory(DEFAULT)).settings

@@ -123,8 +123,10 @@ def test_a_picture_is_a_row_however_many_classes_the_model_has(answers: int) -> 
 
 
 def test_a_picture_that_is_none_of_these_in_a_table() -> None:
-    text = Table().text(("a", [{**TINY, "none_of_these": 0.996}]))
-    assert text.splitlines()[-1] == "  less like them than 99.6% of the model's own pictures"
+    words = "  probably none of the kinds that the model knows"
+    for score, is_told in ((0.949, False), (0.95, True)):
+        text = Table().text(("a", [{**TINY, "none_of_these": score}]))
+        assert (text.splitlines()[-1] == words) == is_told
 
 
 def test_a_picture_that_is_none_of_these() -> None:

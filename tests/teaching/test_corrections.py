@@ -49,22 +49,27 @@ def results(labels: list[int], predicted: list[int]) -> Results:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "is_better", "sentence"),
+    ("old", "new", "is_worse", "sentence"),
     [
-        ("aaaaaaaa", "bbbbbbbb", True, r"0 of the 8 .* on 8: 8 won, 0 lost \(McNemar's p = 0.0078"),
-        ("aabbbbbb", "bbbbbbbb", True, r"6 of the 8 .* 2 won, 0 lost, which may be chance"),
+        (
+            "aaaaaaaa",
+            "bbbbbbbb",
+            False,
+            r"0 of the 8 .* on 8: 8 won, 0 lost \(McNemar's p = 0.0078",
+        ),
+        ("aabbbbbb", "bbbbbbbb", False, r"6 of the 8 .* 2 won, 0 lost, which may be chance"),
         ("bbbbbbbb", "bbbbbbbb", False, "8 of the 8 .* 0 won, 0 lost, which may be chance"),
-        ("bbbbbbbb", "abbbbbbb", False, "8 of the 8 .* 0 won, 1 lost"),
+        ("bbbbbbbb", "abbbbbbb", True, "8 of the 8 .* 0 won, 1 lost"),
         ("bbbb", "bbbbbbbb", False, "4 of the 4 pictures that both were judged with"),
     ],
 )
 def test_a_version_is_compared_with_the_one_before(
-    old: str, new: str, is_better: bool, sentence: str
+    old: str, new: str, is_worse: bool, sentence: str
 ) -> None:
     now = results([1] * len(new), ["ab".index(name) for name in new])
     found = compared(before(dict(zip("01234567", old, strict=False))), now, {})
     assert isinstance(found, Verdict)
-    assert found.is_better == is_better
+    assert found.is_worse == is_worse
     assert re.search(sentence, found.sentence)
 
 

@@ -11,13 +11,13 @@ from scripts.teaching.lesson import Lesson, name_for, renames
 @pytest.mark.parametrize("name", ["resnet18", "resnet18-fp32", "resnet18-int8"])
 def test_imagenets_archives_are_not_replaced(name: str) -> None:
     with pytest.raises(BadSetting, match=f"NAME={name} is taken by the model of ImageNet's"):
-        Lesson.of({"DATA": "pictures", "NAME": name})
+        Lesson.of({"DATA": ".", "NAME": name})
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "two words", "猫", "x" * 300, ".hidden", "a\n"])
 def test_names_that_can_not_be_in_an_address(name: str) -> None:
     with pytest.raises(BadSetting, match="a model's name is"):
-        Lesson.of({"DATA": "pictures", "NAME": name})
+        Lesson.of({"DATA": ".", "NAME": name})
 
 
 @pytest.mark.parametrize(

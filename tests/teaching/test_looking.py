@@ -24,7 +24,8 @@ def test_copies_count_once() -> None:
     found, _, sentences = through(joined(one, one.where(one.labels == 0)))
     assert found.counts == {"a": 10, "b": 10}
     assert sentences == [
-        "10 files are exact copies of others of the same class; each counts once (0.jpg, for one)"
+        "10 files are exact copies of others in the same class; each picture counts once (0.jpg, "
+        "for one)"
     ]
 
 

@@ -22,9 +22,9 @@ from tests.teaching.lessons import refused, teach
         (("--rename", "cat=one,coffee=one,temple=one"), "only 1 class has pictures"),
         (("--labels", "LABELS"), "names dog, but the classes are cat, coffee, temple"),
         (("--labels", "/nothing"), "there is no such file"),
-        (("--validation", "/nothing"), "/nothing: there is no such folder, CSV or zip"),
+        (("--validation", "/nothing"), "there is no such folder or file"),
         (("--validation", "DATA"), "no picture of these classes that is not taught as well"),
-        (("--corrections", "/nothing"), "/nothing: there is no such folder, CSV or zip"),
+        (("--corrections", "/nothing"), "there is no such folder or file"),
     ],
 )
 def test_what_it_refuses_in_one_sentence(

@@ -37,7 +37,7 @@ def test_corrections_and_a_new_class(known_store: Path, pictures: Path, tmp_path
     assert model_of(known_store / "pets.mar").version == "2.0"
 
 
-def test_a_version_that_is_no_better_is_kept_apart(
+def test_a_version_that_is_worse_is_kept_apart(
     known_store: Path,
     pictures: Path,
     judges: Path,
@@ -56,7 +56,7 @@ def test_a_version_that_is_no_better_is_kept_apart(
     assert model_of(apart) == ("three", "2.0")
     assert report(known_store)["version"] == "1.0"
     assert report(known_store, stem="report-2.0")["version"] == "2.0"
-    assert "It is not better than the version before" in capsys.readouterr().out
+    assert "It is worse than the version before" in capsys.readouterr().out
 
 
 def test_classes_become_one(known_store: Path, pictures: Path) -> None:

@@ -55,7 +55,7 @@ def results(labels: list[int], predicted: list[int]) -> Results:
             "aaaaaaaa",
             "bbbbbbbb",
             False,
-            r"0 of the 8 .* on 8: 8 won, 0 lost \(McNemar's p = 0.0078",
+            r"0 of the 8 .* 8 won, 0 lost \(McNemar's p = 0.0078",
         ),
         ("aabbbbbb", "bbbbbbbb", False, r"6 of the 8 .* 2 won, 0 lost, which may be chance"),
         ("bbbbbbbb", "bbbbbbbb", False, "8 of the 8 .* 0 won, 0 lost, which may be chance"),

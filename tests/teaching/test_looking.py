@@ -23,10 +23,8 @@ def test_copies_count_once() -> None:
     one = apart({"a": 10, "b": 10})
     found, _, sentences = through(joined(one, one.where(one.labels == 0)))
     assert found.counts == {"a": 10, "b": 10}
-    assert sentences == [
-        "10 files are exact copies of others in the same class; each picture counts once (0.jpg, "
-        "for one)"
-    ]
+    [sentence] = sentences
+    assert sentence.startswith("10 files are exact copies of others in the same class; ")
 
 
 def test_a_picture_in_several_classes() -> None:

@@ -8,11 +8,13 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from pathlib import Path
 
+from handler.labels import Label
 from scripts.evaluating import figures
 from scripts.evaluating.model import Model
 from scripts.evaluating.report import write
@@ -21,7 +23,8 @@ from scripts.packaging.archive import check_room
 from scripts.serving import variables
 from scripts.serving.archives import model_of
 from scripts.teaching import classifier, packing
-from scripts.teaching.corrections import compared, record_before
+from scripts.teaching.choosing import Candidate
+from scripts.teaching.corrections import Verdict, compared, record_before
 from scripts.teaching.judging import (
     Judgement,
     evaluation_of,
@@ -32,7 +35,7 @@ from scripts.teaching.judging import (
     taught,
 )
 from scripts.teaching.lesson import Lesson
-from scripts.teaching.material import look
+from scripts.teaching.material import Material, look
 from scripts.teaching.offer import offer
 
 LOCK = ".lock"
@@ -42,13 +45,23 @@ class Busy(Exception):
     """The same model is being taught by another run."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    content: packing.Content
+    judgement: Judgement
+    verdict: Verdict | None  # None: there is no version before
+    is_kept_apart: bool  # the one before stays in its place
+    archive: Path
+
+
 def teach(lesson: Lesson) -> None:
     """Raises NotLabelled, TooFew, BadArchive, Busy, ServiceError, OSError or ValueError."""
     began = time.monotonic()
+    if not lesson.base.exists():
+        raise ValueError(f"there is no archive {lesson.base} to start from: make teach builds it")
     lesson.folder.mkdir(parents=True, exist_ok=True)
     with alone(lesson.folder):
         check_room(lesson.base.stat().st_size, lesson.archive.parent)
-        version = lesson.version or next_version(lesson.archive)
         with tempfile.TemporaryDirectory(prefix="pictures-") as scratch:
             material = look(lesson, Path(scratch), began)
             named = labels(lesson, material.examples.classes)
@@ -56,41 +69,59 @@ def teach(lesson: Lesson) -> None:
                 print(f"- {finding}", flush=True)
             best, tried = learn(material)
             print("judge, and write the archive", flush=True)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # seconds, after which there is something
-            judgement, familiar = judge(material, best)
-            print("", *summary(judgement.results), "", sep="\n", flush=True)
-            tell_if_nothing_was_learnt(judgement)
-            verdict = compared(record_before(lesson.folder), judgement.results, lesson.renamed)
-            if verdict:
-                print(f"{verdict.sentence}\n", flush=True)
-            is_kept_apart = bool(lesson.corrections and verdict and verdict.is_worse)
-            output = lesson.archive
-            if is_kept_apart:
-                output = lesson.folder / f"{lesson.name}-{version}.mar"
-            content = packing.Content(
-                str(lesson.name),
-                version,
-                named,
-                taught(best, familiar),
-                evaluation_of(judgement),
-                packing.samples_of(judgement.results),
-            )
-            packing.write(content, lesson.base, output)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            print(f"archive: {output} ({output.stat().st_size / 1e6:.1f} MB)", flush=True)
+            with uninterrupted():
+                outcome = conclude(lesson, named, material, best)
             print("write the report; Ctrl-C leaves it out", flush=True)
             try:
-                repeat = how(lesson, began)
-                report = report_of(
-                    lesson, content, material, best, tried, judgement, verdict, repeat
-                )
-                stem = f"report-{version}" if is_kept_apart else "report"
-                with Model(output) as model:
-                    write(report, lesson.folder, stem, model.look)
-                print(f"report: {lesson.folder / stem}.html")
+                report(lesson, material, best, tried, outcome, began)
             except KeyboardInterrupt:
                 print("\nStopped: the archive is whole, but has no report of its own", flush=True)
-        print(offer(output, is_kept_apart))
+        print(offer(outcome.archive, outcome.is_kept_apart))
+
+
+def conclude(
+    lesson: Lesson, named: Sequence[Label], material: Material, best: Candidate
+) -> Outcome:
+    """Judge, compare, and write the archive."""
+    version = lesson.version or next_version(lesson.archive)
+    judgement, familiar = judge(material, best)
+    print("", *summary(judgement.results), "", sep="\n", flush=True)
+    tell_if_nothing_was_learnt(judgement)
+    verdict = compared(record_before(lesson.folder), judgement.results, lesson.renamed)
+    if verdict:
+        print(f"{verdict.sentence}\n", flush=True)
+    is_kept_apart = bool(lesson.corrections and verdict and verdict.is_worse)
+    apart = lesson.folder / f"{lesson.name}-{version}.mar"
+    archive = apart if is_kept_apart else lesson.archive
+    content = packing.Content(
+        str(lesson.name),
+        version,
+        named,
+        taught(best, familiar),
+        evaluation_of(judgement),
+        packing.samples_of(judgement.results),
+    )
+    packing.write(content, lesson.base, archive)
+    print(f"archive: {archive} ({archive.stat().st_size / 1e6:.1f} MB)", flush=True)
+    return Outcome(content, judgement, verdict, is_kept_apart, archive)
+
+
+def report(
+    lesson: Lesson,
+    material: Material,
+    best: Candidate,
+    tried: Sequence[Candidate],
+    outcome: Outcome,
+    began: float,
+) -> None:
+    repeat, verdict = how(lesson, began), outcome.verdict
+    written = report_of(
+        lesson, outcome.content, material, best, tried, outcome.judgement, verdict, repeat
+    )
+    stem = f"report-{outcome.content.version}" if outcome.is_kept_apart else "report"
+    with Model(outcome.archive) as model:
+        write(written, lesson.folder, stem, model.look)
+    print(f"report: {lesson.folder / stem}.html", flush=True)
 
 
 @contextmanager
@@ -104,11 +135,23 @@ def alone(folder: Path) -> Iterator[None]:
             raise Busy(
                 f"{folder.name} is being taught already; wait until that has ended"
             ) from None
+        try:
+            yield
+        finally:
+            if [path.name for path in folder.iterdir()] == [LOCK]:  # nothing came of it
+                shutil.rmtree(folder)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C does nothing, here and in what is started: in a few seconds there is an archive."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
         yield
     finally:
-        if os.listdir(folder) == [LOCK]:  # noqa: PTH208 - nothing came of it
-            shutil.rmtree(folder)
-        os.close(descriptor)
+        signal.signal(signal.SIGINT, before)
 
 
 def tell_if_nothing_was_learnt(judgement: Judgement) -> None:

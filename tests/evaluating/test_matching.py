@@ -88,9 +88,9 @@ def test_a_validation_folder_without_a_class_leaves_the_others_figures(tmp_path:
         ids = matching.matched(found, labels)
         right = np.array([ids[picture.label] for picture in found.pictures])
         digests = [""] * len(right)
-        answers = Answers(
-            [*range(len(right))], digests, probabilities[right], np.empty((len(right), 1)), []
-        )
+        nothing = np.empty((len(right), 1))
+        places = [*range(len(right))]
+        answers = Answers(places, digests, probabilities[right], nothing, nothing, None, [])
         return figures.per_class(matching.results(found, ids, answers, labels))
 
     whole, without = judged("1", "2", "10"), judged("1", "10")
@@ -99,7 +99,8 @@ def test_a_validation_folder_without_a_class_leaves_the_others_figures(tmp_path:
 
 
 def test_classes_of_the_same_name_stay_apart() -> None:
-    answers = Answers([0], [""], np.eye(8, dtype=np.float32)[:1], np.empty((1, 1)), [])
+    nothing = np.empty((1, 1))
+    answers = Answers([0], [""], np.eye(8, dtype=np.float32)[:1], nothing, nothing, None, [])
     found = matching.results(labelled("n02012849"), {"n02012849": 4}, answers, LABELS)
     assert found.classes[4:6] == ("crane (n02012849)", "crane (n03126707)")
     assert len(set(found.classes)) == len(LABELS)
